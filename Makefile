@@ -1,0 +1,44 @@
+# Every target works on a fresh machine: what it needs is installed into .venv first, once.
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTHON_FILES := harness tests tools benchmarks
+WORKFLOW_FILES := Snakefile workflow
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install demo test lint format bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+install: ## create .venv and install the pinned dependencies (PYTHON=... names an interpreter)
+	@tools/install.sh
+
+demo: install ## the whole comparison on embedded photographs, on a CPU, in minutes
+	@tools/demo.sh
+
+test: lint ## lint, then all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: install ## style, formats, types, workflow
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check $(WORKFLOW_FILES)
+	$(BIN)/python -m snakemake --lint --configfile configs/experiments/demo.yaml
+
+format: install ## put all files into the format that lint asks for
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/snakefmt $(WORKFLOW_FILES)
+
+bench: install ## speed against BasicSR, as ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+lock: install ## rewrite requirements.lock from .venv
+	$(BIN)/python -m tools.lock > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## remove .venv and all caches; results and reports stay
+	rm -rf .venv .snakemake .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	find $(PYTHON_FILES) -name __pycache__ -prune -exec rm -rf {} +

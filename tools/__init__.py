@@ -1,0 +1,1 @@
+"""What maintainers run: installing, locking, the demo. No part of the package."""
