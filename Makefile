@@ -40,5 +40,5 @@ lock: install ## rewrite requirements.lock from .venv
 	mv requirements.lock.new requirements.lock
 
 clean: ## remove .venv and all caches; results and reports stay
-	rm -rf .venv .snakemake .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 	find $(PYTHON_FILES) -name __pycache__ -prune -exec rm -rf {} +

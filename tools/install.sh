@@ -7,13 +7,13 @@ wanted="$(cat requirements.lock pyproject.toml tools/install.sh | cksum) $place"
 [ "$(cat .venv/.installed 2>/dev/null)" = "$wanted" ] && exit 0
 
 find_python() {
-    for candidate in ${PYTHON:-python3.12 python3.11 python3 python}; do
+    for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    echo "install: no Python 3.11 or 3.12 found (tried: ${PYTHON:-python3.12, python3.11, python3, python}); install one," \
+    echo "install: no Python 3.11 or 3.12 found (tried: ${PYTHON:-python3.11, python3.12, python3, python}); install one," \
         "or name it: make install PYTHON=/path/to/python3.11" >&2
     return 1
 }

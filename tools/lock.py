@@ -2,8 +2,8 @@
 
     python -m tools.lock > requirements.lock
 
-Run it in a clean environment that was installed from pyproject.toml. The versions are those installed there; packages that
-nothing needs are left out, so a tool somebody added to the environment does not slip in.
+Run it in an environment that was installed from pyproject.toml. The versions are those installed there; packages that
+nothing needs are left out, so that a tool somebody added to the environment does not slip in.
 """
 
 from __future__ import annotations
