@@ -1,0 +1,92 @@
+"""The catalogues in ``configs/``: named networks, variants, degradations and datasets that experiments refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.datasets.catalogue import DatasetEntry, load_catalogue
+from harness.degradations.fixed import DEGRADATIONS, VERSION
+from harness.degradations.spec import SecondOrderSpec
+from harness.errors import HarnessError
+from harness.regularizers import available
+from harness.spec import NetworkSpec
+from harness.yamlfile import StrictModel, load_mapping, load_yaml, validate
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+"""The folder of the catalogues that come with the harness."""
+
+
+class VariantEntry(StrictModel):
+    """A regularizer with options under a short name; whatever else it changes is said here too.
+
+    Attributes:
+        regularizer: module name in ``harness.regularizers`` or ``package.module:Class``.
+        options: its options; those not given keep their defaults.
+        options_by_network: pattern of network names (``rrdb*``) to options that differ there.
+        training: training settings that differ from the experiment's, for ablations.
+        initialization: initialization of the network, if it differs.
+    """
+
+    regularizer: str
+    options: dict[str, Any] = {}
+    options_by_network: dict[str, dict[str, Any]] = {}
+    training: dict[str, Any] = {}
+    initialization: Literal["default", "pytorch"] | None = None
+
+
+@dataclass(frozen=True)
+class Catalogues:
+    """Everything that an experiment can name."""
+
+    networks: dict[str, NetworkSpec]
+    variants: dict[str, VariantEntry]
+    datasets: dict[str, DatasetEntry]
+    training_degradations: dict[str, SecondOrderSpec]
+    variants_file: Path
+    degradations: tuple[str, ...] = tuple(DEGRADATIONS)
+    benchmark_version: str = VERSION
+
+    @classmethod
+    def load(cls, folder: Path = CONFIGS) -> Catalogues:
+        """Read ``networks.yaml``, ``regularizers.yaml``, ``datasets.yaml`` and ``degradations.yaml`` of a folder.
+
+        Raises:
+            HarnessError: a mistake in one of them, with file, field and value.
+        """
+        path = folder / "degradations.yaml"
+        training = (load_yaml(path) or {}).get("training") or {}
+        return cls(
+            networks=load_mapping(folder / "networks.yaml", NetworkSpec),
+            variants=load_mapping(folder / "regularizers.yaml", VariantEntry),
+            datasets=load_catalogue(folder / "datasets.yaml"),
+            training_degradations={
+                name: validate(entry, SecondOrderSpec, str(path), f"training.{name}")
+                for name, entry in training.items()
+            },
+            variants_file=folder / "regularizers.yaml",
+        )
+
+    @property
+    def variant_names(self) -> set[str]:
+        """Catalogued variants, and every regularizer there is a file of: it can be named with its default options."""
+        return set(self.variants) | set(available())
+
+    def variant(self, name: str) -> VariantEntry:
+        """Return the variant called ``name``.
+
+        Raises:
+            HarnessError: there is none.
+        """
+        if name in self.variants:
+            return self.variants[name]
+        if name in available():
+            return VariantEntry(regularizer=name)
+        raise HarnessError(
+            f"{self.variants_file}: {name!r}: no such variant; allowed: {', '.join(sorted(self.variant_names))}"
+        )
+
+    def names_of_kind(self, *kinds: str) -> list[str]:
+        """Return the names of the datasets of the given kinds, sorted."""
+        return sorted(name for name, entry in self.datasets.items() if entry.kind in kinds)

@@ -1,0 +1,255 @@
+"""The experiment: one YAML file, checked and resolved to the list of runs that it spans. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.catalogues import Catalogues, VariantEntry
+from harness.errors import HarnessError
+from harness.evaluation import metrics as metric_registry
+from harness.regularizers import least_iterations, resolve_options, views
+from harness.spec import EvaluationSpec, NetworkSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
+from harness.yamlfile import StrictModel, load_model, validate
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""What labels may look like: they become parts of file names, separated by dots."""
+
+
+class EvaluationEntry(StrictModel):
+    """The ``evaluation:`` section: which sets and metrics, synthetic benchmarks and real photographs apart."""
+
+    datasets: tuple[str, ...] = Field(min_length=1)
+    degradations: tuple[str, ...] = Field(min_length=1)
+    metrics: tuple[str, ...] = Field(min_length=1)
+    real_paired: tuple[str, ...] = ()
+    real_unpaired: tuple[str, ...] = ()
+    unpaired_metrics: tuple[str, ...] = ()
+
+
+class ExperimentFile(StrictModel):
+    """An experiment as written. ``training`` is checked apart, because its degradation names a catalogue entry."""
+
+    description: str
+    scale: int = Field(gt=0)
+    networks: tuple[str, ...] = Field(min_length=1)
+    variants: tuple[str, ...] = Field(min_length=1)
+    references: tuple[Literal["bicubic"], ...] = ("bicubic",)
+    baseline: str = "baseline"
+    seeds: tuple[int, ...] = Field(min_length=1)
+    training: dict[str, Any]
+    evaluation: EvaluationEntry
+    data_root: str = "data"
+    weights_root: str = "weights"
+    runs_per_gpu: int = Field(default=1, gt=0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of an experiment, with the labels that tables use for it."""
+
+    network: str
+    variant: str
+    seed: int
+    spec: RunSpec
+
+    @cached_property
+    def name(self) -> str:
+        """``<network>.<variant>.s<seed>.<first 8 digits of the spec hash>``: its folder below ``results/runs``."""
+        return f"{self.network}.{self.variant}.s{self.seed}.{self.spec.hash[:8]}"
+
+    @property
+    def regularizer(self) -> str:
+        """The regularizer's name, without its options."""
+        return self.spec.regularizer.regularizer
+
+
+class Experiment:
+    """A checked experiment. Build it with :func:`load_experiment`."""
+
+    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
+        self.path = path
+        self.file = file
+        self.name = path.stem
+        self._catalogues = catalogues
+        self._check_names()
+        self.training = self._training(file.training)
+        self.runs = tuple(self._spanned_runs())
+        self._by_name = {run.name: run for run in self.runs}
+
+    def run(self, name: str) -> Run:
+        """Return the run called ``name``; ``network.variant.s0`` without the hash will do.
+
+        Raises:
+            HarnessError: no such run; the message lists some that exist.
+        """
+        if name in self._by_name:
+            return self._by_name[name]
+        matches = [run for run in self.runs if run.name.rsplit(".", 1)[0] == name]
+        if matches:
+            return matches[0]
+        some = ", ".join(run.name for run in self.runs[:4])
+        raise HarnessError(f"{self.path}: no run {name!r}; there are {len(self.runs)}, such as {some}")
+
+    def variant_pattern(self, regularizer: str) -> str:
+        """Return a regular expression of the variants that use ``regularizer``; one that never matches if none does."""
+        return _any_of(run.variant for run in self.runs if run.regularizer == regularizer)
+
+    def other_variants_pattern(self, regularizers: Iterable[str]) -> str:
+        """Return a regular expression of the variants whose regularizer is none of ``regularizers``."""
+        known = set(regularizers)
+        return _any_of(run.variant for run in self.runs if run.regularizer not in known)
+
+    @cached_property
+    def evaluation(self) -> EvaluationSpec:
+        """What is measured of every checkpoint and reference."""
+        entry = self.file.evaluation
+        sets = [SetSpec(dataset=d, degradations=entry.degradations, metrics=entry.metrics) for d in entry.datasets]
+        sets += [SetSpec(dataset=d, degradations=("real",), metrics=entry.metrics) for d in entry.real_paired]
+        sets += [
+            SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
+        ]
+        return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self._catalogues.benchmark_version)
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether training is asked to run on CUDA devices."""
+        return self.training.device == "cuda"
+
+    def _check_names(self) -> None:
+        file, known = self.file, self._catalogues
+        entry = file.evaluation
+        self._known("networks", file.networks, known.networks)
+        self._known("variants", file.variants, known.variant_names)
+        self._known("evaluation.datasets", entry.datasets, known.names_of_kind("embedded", "benchmark"))
+        self._known("evaluation.degradations", entry.degradations, known.degradations)
+        self._known("evaluation.metrics", entry.metrics, metric_registry.names(reference=True))
+        self._known("evaluation.real_paired", entry.real_paired, known.names_of_kind("real_paired"))
+        self._known("evaluation.real_unpaired", entry.real_unpaired, known.names_of_kind("real_unpaired"))
+        self._known("evaluation.unpaired_metrics", entry.unpaired_metrics, metric_registry.names(reference=False))
+        if entry.real_unpaired and not entry.unpaired_metrics:
+            self._fail(
+                "evaluation.unpaired_metrics", "an empty list, but real_unpaired names datasets; give at least one"
+            )
+        for name in (self.name, *file.networks, *file.variants):
+            if not NAME.fullmatch(name):
+                self._fail("name", f"{name!r}: use letters, digits, _ and - only")
+        for seed in file.seeds:
+            if seed < 0 or file.seeds.count(seed) > 1:
+                self._fail(
+                    "seeds", f"{seed}: " + ("must not be negative" if seed < 0 else "a duplicate run: given twice")
+                )
+        if file.baseline not in file.variants:
+            self._fail("baseline", f"{file.baseline!r}: must be one of the variants: {', '.join(file.variants)}")
+
+    def _known(self, field: str, names: Sequence[str], allowed: Iterable[str]) -> None:
+        choices = sorted(allowed)
+        for name in names:
+            if name not in choices:
+                self._fail(field, f"{name!r}: unknown; allowed: {', '.join(choices)}")
+            if list(names).count(name) > 1:
+                self._fail(field, f"{name!r}: a duplicate run: given twice")
+
+    def _training(self, raw: dict[str, Any]) -> TrainingSpec:
+        name = raw.get("degradation")
+        choices = self._catalogues.training_degradations
+        if not isinstance(name, str) or name not in choices:
+            self._fail("training.degradation", f"{name!r}: unknown; allowed: {', '.join(sorted(choices))}")
+        resolved = {**raw, "degradation": choices[str(name)].model_dump(mode="json")}
+        spec = validate(resolved, TrainingSpec, str(self.path), "training")
+        datasets = self._catalogues.names_of_kind("embedded", "training", "folder")
+        for field in ("data", "heldout"):
+            self._known(f"training.{field}", (getattr(spec, field),), datasets)
+        if spec.data == spec.heldout:
+            self._fail("training.heldout", f"{spec.heldout!r}: must not be the training data")
+        return spec
+
+    def _spanned_runs(self) -> Iterable[Run]:
+        for network_name in self.file.networks:
+            network = self._catalogues.networks[network_name]
+            for variant_name in self.file.variants:
+                spec = self._spec(network_name, network, variant_name)
+                for seed in self.file.seeds:
+                    seeded = spec.model_copy(update={"seed": seed})
+                    yield Run(network_name, variant_name, seed, seeded)
+
+    def _spec(self, network_name: str, network: NetworkSpec, variant_name: str) -> RunSpec:
+        entry = self._catalogues.variant(variant_name)
+        options = _options_for(entry, network_name)
+        try:
+            regularizer = RegularizerSpec(
+                regularizer=entry.regularizer, options=resolve_options(entry.regularizer, options)
+            )
+        except HarnessError as error:
+            raise HarnessError(f"{self._catalogues.variants_file}: {variant_name}: {error}") from error
+        training = self.training
+        if entry.training:
+            training = validate(
+                training.model_dump(mode="json") | entry.training, TrainingSpec, str(self.path), "training"
+            )
+        if entry.initialization:
+            network = network.model_copy(update={"initialization": entry.initialization})
+        self._check_budget(variant_name, regularizer, training)
+        content = {
+            "network": network,
+            "regularizer": regularizer,
+            "training": training,
+            "scale": self.file.scale,
+            "seed": 0,
+        }
+        return validate(
+            {k: v.model_dump(mode="json") if hasattr(v, "model_dump") else v for k, v in content.items()},
+            RunSpec,
+            str(self.path),
+        )
+
+    def _check_budget(self, variant: str, regularizer: RegularizerSpec, training: TrainingSpec) -> None:
+        least = least_iterations(regularizer.regularizer, regularizer.options)
+        if training.iterations < least:
+            self._fail(
+                "training.iterations",
+                f"{training.iterations}: variant {variant!r} anneals in steps and needs at least {least}",
+            )
+        seen = views(regularizer.regularizer, regularizer.options)
+        if training.batch_size % (seen * training.processes):
+            self._fail(
+                "training.batch_size",
+                f"{training.batch_size}: must be a multiple of {seen * training.processes}: variant {variant!r} has {seen} views",
+            )
+
+    def _fail(self, field: str, problem: str) -> None:
+        raise HarnessError(f"{self.path}: {field}: {problem}")
+
+
+def load_experiment(path: str | Path, catalogues: Catalogues | None = None) -> Experiment:
+    """Read, check and resolve an experiment file.
+
+    Args:
+        path: the YAML file; its stem is the experiment's name.
+        catalogues: the catalogues its names refer to; by default those in ``configs/``.
+
+    Raises:
+        HarnessError: one line per mistake, with file, field, value and the allowed choices.
+    """
+    path = Path(path)
+    return Experiment(path, load_model(path, ExperimentFile), catalogues or Catalogues.load())
+
+
+def _options_for(entry: VariantEntry, network: str) -> dict[str, Any]:
+    options = dict(entry.options)
+    for pattern, special in entry.options_by_network.items():
+        if fnmatchcase(network, pattern):
+            options.update(special)
+    return options
+
+
+def _any_of(names: Iterable[str]) -> str:
+    distinct = sorted(set(names))
+    return "|".join(re.escape(name) for name in distinct) if distinct else "(?!)"

@@ -1,0 +1,91 @@
+"""Where a number came from: versions, commit, hardware, and the code that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+_COMMON = ("rng.py", "images.py", "files.py")
+_STAGES = {
+    "data": ("datasets", "degradations/fixed.py"),
+    "train": ("spec.py", "datasets/patches.py", "degradations", "networks", "training", "regularizers/base.py"),
+    "evaluate": ("evaluation", "networks", "degradations/fixed.py"),
+    "report": ("reporting",),
+}
+_ELSEWHERE = {"degradations/fixed.py": "train"}
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "basicsr",
+    "numpy",
+    "pillow",
+    "opencv-python-headless",
+    "pyiqa",
+    "snakemake",
+    "pandas",
+)
+
+
+def stage_modules(stage: str) -> list[Path]:
+    """Return the source files that decide the results of a stage: ``data``, ``train``, ``evaluate`` or ``report``.
+
+    Rules name them as inputs; Snakemake compares them by checksum, so a changed metric repeats evaluation only.
+    """
+    found: set[Path] = set()
+    for name in (*_COMMON, *_STAGES[stage]):
+        path = PACKAGE / name
+        found.update(path.glob("*.py") if path.is_dir() else [path])
+    return sorted(p for p in found if _ELSEWHERE.get(p.relative_to(PACKAGE).as_posix()) != stage)
+
+
+def regularizer_module(name: str) -> list[Path]:
+    """Return the file of a regularizer of this package; nothing for one given by import path."""
+    path = PACKAGE / "regularizers" / f"{name}.py"
+    return [path] if path.is_file() else []
+
+
+def code_digest(modules: list[Path]) -> str:
+    """Return the SHA-256 over the contents of source files, in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in modules:
+        content = path.read_bytes()
+        digest.update(f"{path.name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a number."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the checkout, with ``-dirty`` when it was changed, or ``unknown`` outside of git."""
+    try:
+        command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

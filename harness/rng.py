@@ -1,0 +1,106 @@
+"""Random numbers as functions of (seed, stream, counters), never of a global state.
+
+Every random choice of the harness names a *stream* (``"crop"``, ``"degradation/first/kernel"``, ...) and the
+counters that place it (iteration, view, row, image name). The same names give the same numbers in any order, in
+any process and for any number of workers. Two experiment arms that share a seed therefore see the same crops,
+degradations and initial weights, and their differences are paired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+Part = str | int
+
+
+def derive_key(*parts: Part) -> int:
+    """Return a 128-bit integer that is a fixed function of ``parts``.
+
+    Parts are length-prefixed before hashing (BLAKE2b), so ``("a", "bc")`` and ``("ab", "c")`` differ, and so do
+    ``1`` and ``"1"``.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        text = f"{type(part).__name__}:{part}".encode()
+        digest.update(len(text).to_bytes(4, "little"))
+        digest.update(text)
+    return int.from_bytes(digest.digest(), "little")
+
+
+def numpy_stream(*parts: Part) -> np.random.Generator:
+    """Return a NumPy generator (Philox, counter-based) that is a fixed function of ``parts``.
+
+    >>> float(numpy_stream(0, "crop", 7).random()) == float(numpy_stream(0, "crop", 7).random())
+    True
+    """
+    return np.random.Generator(np.random.Philox(key=derive_key(*parts)))
+
+
+def torch_stream(*parts: Part, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a torch generator on ``device`` that is a fixed function of ``parts``.
+
+    For bulk noise. Numbers differ between CPU and CUDA (torch's engines differ); on each of them they are fixed.
+    """
+    import torch
+
+    generator = torch.Generator(device=device)
+    generator.manual_seed(derive_key(*parts) & (2**63 - 1))
+    return generator
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one training step: fixed functions of (seed, iteration, view, stream, row).
+
+    Row ``j`` of the global batch gets the same numbers whichever rows this process handles. A smaller batch sees the
+    first rows of a larger one, and a slice for one of several devices sees exactly its rows.
+
+    Attributes:
+        seed: the run's seed.
+        iteration: 0-based training iteration.
+        view: 0-based degraded view of the same ground truths.
+        rows: indices in the global batch of the images handled here.
+        device: where bulk numbers are made ("cpu", "cuda", "cuda:1").
+    """
+
+    seed: int
+    iteration: int
+    view: int
+    rows: Sequence[int]
+    device: str = "cpu"
+
+    def batch(self, stream: str) -> np.random.Generator:
+        """Return the generator of a choice that all images of the batch share."""
+        return numpy_stream(self.seed, stream, self.iteration, self.view)
+
+    def row(self, stream: str, row: int) -> np.random.Generator:
+        """Return the generator of one image's parameters; ``row`` is an index in the global batch."""
+        return numpy_stream(self.seed, stream, self.iteration, self.view, row)
+
+    def bulk(self, stream: str, row: int) -> torch.Generator:
+        """Return the torch generator of one image's noise, on the device; ``row`` is an index in the global batch."""
+        return torch_stream(self.seed, stream, self.iteration, self.view, row, device=self.device)
+
+    def uniform(self, stream: str, *shape: int) -> torch.Tensor:
+        """Return (len(rows), *shape) float32 numbers in [0, 1) on the device, each row from its own generator.
+
+        The numbers are made on the host, where a generator costs microseconds, and copied without waiting. Meant for
+        masks and parameters; use :meth:`bulk` for pixels.
+        """
+        import torch
+
+        numbers = np.empty((len(self.rows), *shape), np.float32)
+        for index, row in enumerate(self.rows):
+            self.row(stream, row).random(out=numbers[index], dtype=np.float32)
+        host = torch.from_numpy(numbers)
+        if self.device == "cpu":
+            return host
+        return host.pin_memory().to(self.device, non_blocking=True)

@@ -1,0 +1,183 @@
+"""The spec of a run: the complete, resolved description of one training. What is not in it cannot change a result."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.degradations.spec import SecondOrderSpec
+from harness.files import content_hash
+from harness.yamlfile import StrictModel
+
+SPEC_FORMAT = 1
+"""Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
+
+
+class NetworkSpec(StrictModel):
+    """A network by import path, and where regularizers may act on it.
+
+    Attributes:
+        path: ``module:Class``.
+        arguments: keyword arguments of the class.
+        taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
+            ``*`` stands for every index, in natural order.
+        initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
+            blocks to PyTorch's own default, as the Adaptive Dropout release does.
+    """
+
+    path: str = Field(pattern=r"^[\w.]+:\w+$")
+    arguments: dict[str, Any] = {}
+    taps: dict[str, tuple[str, ...]] = {}
+    initialization: Literal["default", "pytorch"] = "default"
+
+
+class RegularizerSpec(StrictModel):
+    """A regularizer with its complete options.
+
+    Attributes:
+        regularizer: module name in ``harness.regularizers`` or ``package.module:Class``.
+        options: every option, defaults included.
+    """
+
+    regularizer: str
+    options: dict[str, Any] = {}
+
+
+class ScheduleSpec(StrictModel):
+    """Cosine annealing with warm restarts (SGDR, arXiv 1608.03983); positions are fractions of the whole training.
+
+    Attributes:
+        periods: lengths of the cosine periods, as fractions of the iterations. The last may reach beyond the end:
+            the released configurations use 250,000 and 500,000 of 500,000 iterations, so the rate restarts in the
+            middle and ends at half of its start.
+        restart_weights: factor of the learning rate at the start of each period.
+        floor: learning rate at the end of a period.
+    """
+
+    periods: tuple[float, ...] = (0.5, 1.0)
+    restart_weights: tuple[float, ...] = (1.0, 1.0)
+    floor: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> ScheduleSpec:
+        if not self.periods or min(self.periods) <= 0:
+            raise ValueError(f"periods {list(self.periods)}: give at least one period, each greater than 0")
+        if sum(self.periods) < 1:
+            raise ValueError(f"periods {list(self.periods)}: add up to less than 1, the whole training")
+        if len(self.restart_weights) != len(self.periods):
+            raise ValueError(f"restart_weights: {len(self.restart_weights)} given for {len(self.periods)} periods")
+        return self
+
+
+class TrainingSpec(StrictModel):
+    """How a network is trained (PROTOCOL: DIV2K, second-order degradation, L1, Adam, EMA).
+
+    Attributes:
+        data: name of the training dataset.
+        heldout: name of a dataset whose fixed degraded batch measures progress; never trained on, never tested on.
+        iterations: optimizer steps.
+        batch_size: degraded (low-resolution) images per step. A regularizer with two views sees half as many ground
+            truths: two images of each.
+        crop: side of the square cut from a ground truth before degradation, in HR pixels.
+        patch: side of the aligned crop that the network is trained on, in HR pixels.
+        horizontal_flip: flip half of the crops.
+        usm_target: sharpen the ground truth with an unsharp mask before degradation.
+        degradation: parameters of the second-order degradation.
+        pool: pairs held back and mixed into batches, as in Real-ESRGAN; 0 is none.
+        learning_rate, betas: of Adam.
+        schedule: of the learning rate.
+        ema: decay of the exponential moving average of the weights.
+        weights: which weights a run hands to evaluation.
+        log_every: iterations between lines of the history.
+        heldout_every: iterations between measurements of the held-out loss.
+        heldout_batch: images in the held-out batch.
+        device: where to train.
+        precision: ``fp32``, or ``bf16`` for autocast.
+        channels_last: memory format of weights and images.
+        compile: compile the network with torch.compile.
+        placement: ``host`` keeps training images in a memory map, ``device`` on the device.
+        threads: CPU threads of one run. Part of the spec, because sums depend on how work is split.
+        processes: devices that share the batch of one run.
+    """
+
+    data: str
+    heldout: str
+    iterations: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    crop: int = Field(gt=0)
+    patch: int = Field(gt=0)
+    horizontal_flip: bool = True
+    usm_target: bool = True
+    degradation: SecondOrderSpec
+    pool: int = Field(default=0, ge=0)
+    learning_rate: float = Field(gt=0)
+    betas: tuple[float, float] = (0.9, 0.99)
+    schedule: ScheduleSpec = ScheduleSpec()
+    ema: float = Field(default=0.999, ge=0, lt=1)
+    weights: Literal["ema", "raw"] = "ema"
+    log_every: int = Field(default=100, gt=0)
+    heldout_every: int = Field(default=5000, gt=0)
+    heldout_batch: int = Field(default=16, gt=0)
+    device: Literal["cpu", "cuda"] = "cuda"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    placement: Literal["host", "device"] = "host"
+    threads: int = Field(default=1, gt=0)
+    processes: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainingSpec:
+        if self.patch > self.crop:
+            raise ValueError(f"patch {self.patch}: must not be greater than crop {self.crop}")
+        if self.batch_size % self.processes:
+            raise ValueError(f"batch_size {self.batch_size}: must be a multiple of processes {self.processes}")
+        if self.pool and self.pool % self.batch_size:
+            raise ValueError(f"pool {self.pool}: must be a multiple of batch_size {self.batch_size}")
+        return self
+
+
+class RunSpec(StrictModel):
+    """One training, resolved. Names that only label it (variant, experiment) are not part of it."""
+
+    network: NetworkSpec
+    regularizer: RegularizerSpec
+    training: TrainingSpec
+    scale: int = Field(gt=0)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> RunSpec:
+        for name in ("crop", "patch"):
+            side = getattr(self.training, name)
+            if side % self.scale:
+                raise ValueError(f"training.{name} {side}: must be a multiple of the scale {self.scale}")
+        return self
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the canonical JSON of the spec and ``SPEC_FORMAT``: it names the resumable state."""
+        return content_hash({"format": SPEC_FORMAT, "spec": self.model_dump(mode="json")})
+
+
+class SetSpec(StrictModel):
+    """One dataset and the degraded versions of it that are evaluated; ``real`` stands for photographs as they are."""
+
+    dataset: str
+    degradations: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+class EvaluationSpec(StrictModel):
+    """What is measured of one checkpoint: its hash names the metrics file."""
+
+    sets: tuple[SetSpec, ...]
+    scale: int = Field(gt=0)
+    benchmark: str
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the canonical JSON."""
+        return content_hash(self.model_dump(mode="json"))

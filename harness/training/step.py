@@ -1,0 +1,144 @@
+"""One optimizer step, and everything that a step changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.networks.build import build_network
+from harness.networks.taps import Taps
+from harness.regularizers import build_regularizer
+from harness.rng import Draws
+from harness.spec import RunSpec
+from harness.training.batches import Batch
+from harness.training.ema import MovingAverage
+from harness.training.schedule import learning_rate
+
+
+class Learner:
+    """A network, its regularizer, optimizer and moving average.
+
+    Args:
+        spec: the run.
+        device: where to train, ``cpu`` or ``cuda``.
+        rows: indices in the global batch of the images that :meth:`step` is given; all of them by default.
+    """
+
+    def __init__(self, spec: RunSpec, device: str, rows: range | None = None) -> None:
+        training = spec.training
+        self.spec = spec
+        self.device = device
+        self.network = build_network(spec.network, spec.seed).to(device)
+        if training.channels_last:
+            self.network = self.network.to(memory_format=torch.channels_last)
+        self.average = MovingAverage(self.network, training.ema)
+        self.regularizer = build_regularizer(spec.regularizer.regularizer, spec.regularizer.options)
+        self._rows = range(training.batch_size) if rows is None else rows
+        self._draws = Draws(spec.seed, 0, 0, self._rows, device)
+        taps = Taps(self.network, spec.network.taps)
+        self.regularizer.attach(self.network, taps, lambda: self._draws)
+        self._features = taps.capture("features") if self.regularizer.uses_features else None
+        self.parameters = [*self.network.parameters(), *self.regularizer.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=training.learning_rate, betas=training.betas, fused=True)
+        self.sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self.first_bad = torch.full((), torch.inf, dtype=torch.float64, device=device)
+
+    def step(self, iteration: int, batch: Batch) -> None:
+        """Train on one batch. ``iteration`` is 1-based. Nothing is copied to the host, so the device never waits."""
+        training = self.spec.training
+        self._draws = Draws(self.spec.seed, iteration, 0, self._rows, self.device)
+        self.regularizer.set_progress(Fraction(iteration, training.iterations))
+        rate = learning_rate(iteration, training.iterations, training.learning_rate, training.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        lr, target = self._laid_out(batch)
+        with self._precision():
+            output = self.network(lr)
+            l1 = F.l1_loss(output.float(), target)
+        penalty = self.regularizer.penalty(self._features() if self._features else None)
+        loss = l1 if penalty is None else l1 + penalty
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.average.update(self.network)
+        self._note(iteration, loss, l1, penalty)
+
+    def heldout_l1(self, batch: Batch) -> float:
+        """Return the L1 loss of the averaged weights on a batch, in fp32."""
+        with torch.inference_mode():
+            return float(F.l1_loss(self.average.network(batch.lr), batch.target))
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights that the run hands to evaluation: averaged, or raw if the spec says so."""
+        source = self.average.network if self.spec.training.weights == "ema" else self.network
+        return dict(source.state_dict())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that training changes, by a unique name."""
+        return {"sums": self.sums, **dict(self._owned()), **{f"adam/{k}": v for k, v in self._moments()}}
+
+    def result_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that a finished run needs to write its outputs again."""
+        return dict(self._owned())
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what :meth:`tensors` or :meth:`result_tensors` gave."""
+        with torch.no_grad():
+            for name, tensor in self._owned():
+                tensor.copy_(tensors[name])
+        if "sums" in tensors:
+            self.sums.copy_(tensors["sums"])
+            self._restore_moments(tensors)
+
+    def _note(self, iteration: int, loss: Tensor, l1: Tensor, penalty: Tensor | None) -> None:
+        parts = torch.stack(
+            [loss.detach(), l1.detach(), loss.detach() - l1.detach() if penalty is not None else torch.zeros_like(l1)]
+        )
+        self.sums += parts
+        here = torch.full_like(self.first_bad, iteration)
+        self.first_bad = torch.where(torch.isfinite(loss.detach()), self.first_bad, torch.minimum(self.first_bad, here))
+
+    def _laid_out(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if not self.spec.training.channels_last:
+            return batch.lr, batch.target
+        return tuple(t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))  # type: ignore[return-value]
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.spec.training.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
+
+    def _owned(self) -> Iterator[tuple[str, Tensor]]:
+        own = ((f"regularizer/{i}", p) for i, p in enumerate(self.regularizer.parameters()))
+        network = ((f"network/{k}", v) for k, v in self.network.state_dict().items())
+        average = ((f"average/{k}", v) for k, v in self.average.network.state_dict().items())
+        return chain(network, average, own)
+
+    def _moments(self) -> Iterator[tuple[str, Tensor]]:
+        for index, parameter in enumerate(self.parameters):
+            for name, tensor in self.optimizer.state.get(parameter, {}).items():
+                yield f"{index}/{name}", tensor
+
+    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
+        for index, parameter in enumerate(self.parameters):
+            prefix = f"adam/{index}/"
+            found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            if found:
+                layout = (
+                    torch.channels_last
+                    if parameter.dim() == 4 and self.spec.training.channels_last
+                    else torch.contiguous_format
+                )
+                self.optimizer.state[parameter] = {
+                    k: v.to(
+                        parameter.device, memory_format=layout if v.dim() == 4 else torch.contiguous_format, copy=True
+                    )
+                    for k, v in found.items()
+                }
