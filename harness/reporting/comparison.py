@@ -1,0 +1,172 @@
+"""The papers' table: methods against degradations, with differences to the baseline, for one metric and scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.labels import MetricLabel, metric_label
+from harness.reporting.statistics import ALPHA, LEVEL
+from harness.reporting.study import AVERAGE, REAL, Study
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as text.
+
+    Attributes:
+        value: the mean ("25.67"), or what became of the cell ("failed 3/15", "missing").
+        gain: difference to the baseline with sign ("+0.78"), "" where there is none.
+        low, high: ends of its 95% interval, with signs.
+        half: half the interval's width.
+        star: the difference is significant.
+        bold: the best of its column, significantly better than every other method.
+        partial: "2/3" if only two of three seeds have values, else "".
+        number: the mean, to sort by.
+    """
+
+    value: str
+    gain: str = ""
+    low: str = ""
+    high: str = ""
+    half: str = ""
+    star: bool = False
+    bold: bool = False
+    partial: str = ""
+    number: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column."""
+
+    metric: str
+    label: MetricLabel
+    scope: str
+    columns: tuple[str, ...]
+    baseline: str
+    blocks: dict[str, dict[str, tuple[Cell, ...]]]
+    caption: str
+    gain_caption: str
+    notes: tuple[str, ...]
+
+
+def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> Comparison | None:
+    """Lay out one metric on one scope (a data set, or "average"); None if nothing belongs there."""
+    rows = summary[(summary["metric"] == metric) & (summary["scope"] == scope)]
+    if rows.empty:
+        return None
+    label = metric_label(metric)
+    order = (*study.degradations, AVERAGE)
+    columns = tuple(name for name in order if (rows["column"] == name).any())
+    blocks = {}
+    for network in study.networks:
+        inside = rows[rows["network"] == network]
+        cells = {(row.method, row.column): row for row in inside.itertuples(index=False)}
+        blocks[network] = {
+            method: tuple(_cell(cells.get((method, column)), label) for column in columns)
+            for method in study.methods_of(network)
+        }
+    return Comparison(
+        metric=metric,
+        label=label,
+        scope=scope,
+        columns=columns,
+        baseline=study.baseline,
+        blocks=blocks,
+        caption=_caption(rows, study, label, scope, columns),
+        gain_caption=_gain_caption(rows, study, label),
+        notes=tuple(_notes(rows)),
+    )
+
+
+def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
+    """Return the scopes of a metric: the average over data sets first, if there is one, then each data set."""
+    present = set(summary.loc[summary["metric"] == metric, "scope"])
+    return [name for name in (AVERAGE, *study.datasets) if name in present]
+
+
+def _cell(row: object, label: MetricLabel) -> Cell:
+    if row is None:
+        return Cell("–")
+    get = row.__getattribute__
+    if get("state") == "failed":
+        return Cell(f"failed {get('failed')}/{get('total')}")
+    if get("state") == "missing":
+        every = get("missing") == get("total")
+        return Cell("missing" if every else f"missing {get('missing')}/{get('total')}")
+    partial = f"{get('seeds')}/{get('seeds_total')}" if get("state") == "partial" else ""
+    mean = float(get("mean"))
+    cell = Cell(label.value(mean), bold=bool(get("best_significant")), partial=partial, number=mean)
+    if not np.isfinite(get("difference")):
+        return cell
+    low, high = float(get("low")), float(get("high"))
+    known = np.isfinite(low)
+    return Cell(
+        cell.value,
+        gain=label.difference(float(get("difference"))),
+        low=label.difference(low) if known else "",
+        high=label.difference(high) if known else "",
+        half=label.value((high - low) / 2) if known else "",
+        star=bool(get("significant")),
+        bold=cell.bold,
+        partial=partial,
+        number=mean,
+    )
+
+
+def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, columns: tuple[str, ...]) -> str:
+    trained = rows[~rows["method"].isin(study.references)]
+    seeds = int(trained["seeds_total"].max()) if len(trained) else 0
+    images = int(rows["images"].max())
+    over = f"{images} image{'s' * (images != 1)}"
+    where = (
+        f"of {scope}" if scope != AVERAGE else f"of {_listed(_datasets(study, rows))}, each data set weighing the same"
+    )
+    text = f"{label.axis}, mean over {seeds} training seed{'s' * (seeds != 1)} and {over} {where}. {label.direction} "
+    text += f"Bold: the best method of its column, if it beats every other one significantly (p < {ALPHA:g}, Holm)."
+    if AVERAGE in columns:
+        without = " without real photographs" if REAL in columns else ""
+        text += f' "average": mean over the degradations{without}.'
+    return text
+
+
+def _datasets(study: Study, rows: pd.DataFrame) -> list[str]:
+    metric = rows["metric"].iloc[0]
+    return list(dict.fromkeys(item.dataset for item in study.sets if metric in item.metrics))
+
+
+def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
+    unit = f" in {label.unit}" if label.unit else ""
+    tests = int(rows["p"].notna().sum())
+    text = f"Difference to {study.baseline}{unit}, paired by seed and image, with its {LEVEL:.0%} interval"
+    trained = rows[~rows["method"].isin(study.references)]
+    if len(trained) and trained["seeds"].max() > 1:
+        text += (
+            ": hierarchical bootstrap over seeds, then images; Student's t. *: p < "
+            f"{ALPHA:g} after Holm's correction over the {tests} comparisons of this table, by permutation over images "
+            "and by t over seeds and images (the larger p counts)."
+        )
+    else:
+        text += (
+            f" over images only. *: p < {ALPHA:g} after Holm's correction over the {tests} comparisons of this table "
+            "(permutation and t over images). With one seed, neither says anything about other seeds."
+        )
+    return text
+
+
+def _notes(rows: pd.DataFrame) -> list[str]:
+    notes = []
+    if (rows["state"] == "partial").any():
+        notes.append("°: some seeds have no values yet; the mean is over the others.")
+    if (rows["state"] == "failed").any():
+        notes.append("failed k/n: k of the n values behind this cell could not be measured; see failures.md.")
+    if (rows["state"] == "missing").any():
+        notes.append("missing: not evaluated yet; see failures.md.")
+    return notes
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

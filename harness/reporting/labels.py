@@ -1,0 +1,74 @@
+"""How metrics, degradations and methods are called, which way is better, and how many digits mean something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MetricLabel:
+    """A metric as shown: its name, unit ("" if it has none), decimals and direction."""
+
+    title: str
+    unit: str
+    decimals: int
+    higher_is_better: bool
+
+    @property
+    def axis(self) -> str:
+        """Title with unit, for axes and headings."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def direction(self) -> str:
+        """One sentence that says which way is better."""
+        return "Higher is better." if self.higher_is_better else "Lower is better."
+
+    def value(self, number: float) -> str:
+        """Format a value."""
+        return f"{number:.{self.decimals}f}"
+
+    def difference(self, number: float) -> str:
+        """Format a difference, always with its sign; zero has none of its own and gets +."""
+        text = f"{number:+.{self.decimals}f}"
+        return "+" + text[1:] if float(text) == 0 else text
+
+
+_METRICS = {
+    "psnr_rgb": MetricLabel("PSNR (RGB)", "dB", 2, True),
+    "psnr_y": MetricLabel("PSNR (Y)", "dB", 2, True),
+    "ssim_y": MetricLabel("SSIM (Y)", "", 4, True),
+    "ssim_rgb": MetricLabel("SSIM (RGB)", "", 4, True),
+    "lpips": MetricLabel("LPIPS", "", 4, False),
+    "dists": MetricLabel("DISTS", "", 4, False),
+    "niqe": MetricLabel("NIQE", "", 3, False),
+    "brisque": MetricLabel("BRISQUE", "", 2, False),
+    "piqe": MetricLabel("PIQE", "", 2, False),
+    "musiq": MetricLabel("MUSIQ", "", 2, True),
+    "clipiqa": MetricLabel("CLIP-IQA", "", 4, True),
+    "maniqa": MetricLabel("MANIQA", "", 4, True),
+    "topiq": MetricLabel("TOPIQ", "", 4, True),
+}
+
+_SHORT = {"blur": "b", "noise": "n", "jpeg": "j", "noise40": "n40"}
+
+
+def metric_label(name: str) -> MetricLabel:
+    """Return how a metric is shown; an unknown one by its own name, three decimals, higher is better."""
+    return _METRICS.get(name, MetricLabel(name, "", 3, True))
+
+
+def degradation_label(name: str) -> str:
+    """Return a degradation in words: ``blur_noise_jpeg`` becomes ``blur + noise + JPEG``."""
+    return " + ".join("JPEG" if part == "jpeg" else part for part in name.split("_"))
+
+
+def short_degradation(name: str) -> str:
+    """Return a heading of few letters: ``blur_noise_jpeg`` becomes ``b+n+j``; a single part keeps its name."""
+    parts = name.split("_")
+    return name if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
+
+
+def method_label(name: str) -> str:
+    """Return a method in words: underscores become spaces."""
+    return name.replace("_", " ")

@@ -1,0 +1,103 @@
+"""Write all tables of an experiment: the main table, one file per metric, and everything as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from harness.files import write_text
+from harness.reporting import render
+from harness.reporting.comparison import Comparison, comparison, scopes
+from harness.reporting.formats import PlainTable, csv_text, latex_document
+from harness.reporting.grid import STATUSES
+from harness.reporting.labels import metric_label
+from harness.reporting.results import load
+from harness.reporting.study import AVERAGE, Study
+from harness.reporting.summary import rank_table, summarize
+from harness.reporting.templates import render_template
+
+_INTEGERS = ("seeds", "seeds_total", "images", "failed", "missing", "total")
+
+
+def write_tables(metrics: str | Path, study: Study, folder: str | Path) -> list[Path]:
+    """Write the tables of an aggregated metrics file below ``folder`` and return their paths, sorted.
+
+    ``main.{md,csv,tex,html}``: the first metric, averaged over data sets. ``<metric>.{md,csv,tex,html}``: the average
+    and each data set. ``summary.csv``: every number of :func:`harness.reporting.summary.summarize`. ``ranks.csv``: how
+    stable the ranking is. ``failures.{md,csv}``: what failed or is missing. The same metrics give the same bytes.
+    """
+    frame = load(metrics)
+    summary = summarize(frame, study)
+    files = {"summary.csv": _numbers(summary), "ranks.csv": _numbers(rank_table(frame, study))}
+    for index, metric in enumerate(study.metrics):
+        tables = [
+            table for scope in scopes(summary, study, metric) if (table := comparison(summary, study, metric, scope))
+        ]
+        if index == 0 and tables:
+            files |= _formats("main", tables[:1], summary)
+        files |= _formats(metric, tables, summary)
+    failed = failures(frame)
+    files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
+    for name, text in files.items():
+        write_text(Path(folder) / name, text)
+    return sorted(Path(folder) / name for name in files)
+
+
+def failures(frame: pd.DataFrame) -> PlainTable:
+    """Return the table of what failed or is missing: one row per run, set and status."""
+    bad = frame[frame["status"].astype(str) != STATUSES[0]]
+    keys = ["network", "variant", "seed", "dataset", "degradation", "status"]
+    rows = []
+    for key, group in bad.groupby(keys, observed=True, sort=False, dropna=False):
+        network, variant, seed, dataset, degradation, status = key
+        images = [str(name) for name in dict.fromkeys(group["image"].astype(str)) if name]
+        shown = ", ".join(images[:3]) + (f" and {len(images) - 3} more" if len(images) > 3 else "")
+        number = "" if pd.isna(seed) else str(seed)
+        names = (str(network), str(variant), number, str(dataset), str(degradation), str(status))
+        rows.append((*names, str(len(group)), shown or "all"))
+    caption = "Cells that failed (tried, in vain) or are missing (not evaluated yet), with the number of metric values."
+    header = ("network", "method", "seed", "data set", "degradation", "status", "values", "images")
+    return PlainTable("failures", caption, header, tuple(rows), frozenset({2, 6}))
+
+
+def heading(table: Comparison) -> str:
+    """Return the heading of a comparison: the metric and where it was measured."""
+    where = "average over data sets" if table.scope == AVERAGE else table.scope
+    return f"{table.label.axis}: {where}"
+
+
+def _formats(name: str, tables: list[Comparison], summary: pd.DataFrame) -> dict[str, str]:
+    rows = pd.concat(
+        [summary[(summary["metric"] == table.metric) & (summary["scope"] == table.scope)] for table in tables]
+    )
+    parts = "\n".join(render.html_table(table) for table in tables)
+    return {
+        f"{name}.md": "\n".join(render.markdown(table, heading(table)) for table in tables),
+        f"{name}.csv": _numbers(rows),
+        f"{name}.tex": latex_document([render.latex(table) for table in tables]),
+        f"{name}.html": page(metric_label(tables[0].metric).axis, parts),
+    }
+
+
+def _numbers(table: pd.DataFrame) -> str:
+    """Return a frame as CSV: six significant digits, empty where there is no number."""
+    columns = {name: table[name].map(_writer(name, table[name])) for name in table.columns}
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return csv_text(list(table.columns), rows)
+
+
+def _writer(name: str, column: pd.Series) -> Callable[[object], str]:
+    if name in _INTEGERS:
+        return lambda value: str(int(value))  # type: ignore[call-overload]
+    if column.dtype.kind == "f":
+        return lambda value: "" if np.isnan(value) else f"{value:.6g}"  # type: ignore[call-overload]
+    return lambda value: str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
+
+
+def page(title: str, body: str) -> str:
+    """Return a small self-contained HTML page around tables, whose columns sort on a click."""
+    return render_template("page.html.j2", title=title, body=Markup(body))

@@ -1,0 +1,30 @@
+"""The Jinja2 templates of the HTML pages; everything they need is inlined."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def render_template(name: str, **values: object) -> str:
+    """Render a template of this folder; values are escaped unless they are :class:`markupsafe.Markup`."""
+    style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))
+    script = Markup((_FOLDER / "sort.js").read_text(encoding="utf-8"))
+    return _environment().get_template(name).render(style=style, script=script, **values)
