@@ -48,7 +48,7 @@ def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iter
     """Hold ``count`` GPUs, waiting until they are free, and hide the others from CUDA. Enter before importing torch.
 
     Args:
-        count: devices to hold together, all or none.
+        count: devices to hold together, all or none; 0 leases nothing.
         runs_per_gpu: how many leases one device may carry.
         folder: where the lock files lie; by default one folder per user and machine.
 
@@ -58,6 +58,9 @@ def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iter
     Raises:
         HarnessError: there are fewer devices than ``count``.
     """
+    if count == 0:
+        yield []
+        return
     gpus = visible_gpus()
     if len(gpus) < count:
         raise HarnessError(

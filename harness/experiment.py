@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from harness import layout
 from harness.catalogues import Catalogues, VariantEntry
 from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
@@ -117,6 +119,21 @@ class Experiment:
             SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
         ]
         return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self._catalogues.benchmark_version)
+
+    @cached_property
+    def metric_files(self) -> tuple[Path, ...]:
+        """The metrics file of every run and reference."""
+        names = [*self.file.references, *(run.name for run in self.runs)]
+        return tuple(layout.metrics(name, self.evaluation.hash) for name in names)
+
+    @property
+    def data_root(self) -> Path:
+        """Where data sets lie: the experiment's ``data_root``, or ``HARNESS_DATA`` if that is set."""
+        return Path(os.environ.get("HARNESS_DATA") or self.file.data_root)
+
+    def kind(self, dataset: str) -> str:
+        """Return the kind of a dataset: ``benchmark``, ``embedded``, ``real_paired``, ..."""
+        return self._catalogues.datasets[dataset].kind
 
     @property
     def needs_gpu(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from harness.errors import HarnessError
-from harness.files import atomic_path
+from harness.files import write_bytes
 
 Pixels = npt.NDArray[np.uint8]
 """An image: shape (H, W, 3), dtype uint8, RGB, values 0..255."""
@@ -45,14 +47,42 @@ def read_rgb(path: str | Path) -> Pixels:
 
 def write_png(path: str | Path, pixels: Pixels) -> None:
     """Write (H, W, 3) uint8 RGB to a PNG file, atomically."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG", compress_level=3)
+    write_bytes(path, encode_png(pixels))
+
+
+def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None) -> bytes:
+    """Return (H, W, 3) uint8 RGB as the bytes of a PNG file, several times faster than Pillow's encoder.
+
+    Each row is stored as differences to the row above (filter 2) and compressed with run lengths and Huffman codes only:
+    files are about a tenth larger than usual. zlib works outside Python's lock, so threads encode side by side.
+
+    Args:
+        pixels: the image.
+        text: keyword to value, stored as ``tEXt`` chunks; ASCII without line ends.
+    """
+    height, width = pixels.shape[:2]
+    flat = np.ascontiguousarray(pixels).reshape(height, width * 3)
+    rows = np.empty((height, 1 + width * 3), np.uint8)
+    rows[:, 0] = 2
+    rows[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
+    compressor = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
+    chunks += [(b"tEXt", f"{key}\0{value}".encode("ascii")) for key, value in (text or {}).items()]
+    chunks += [(b"IDAT", compressor.compress(rows) + compressor.flush()), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, content) for kind, content in chunks)
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
 def pixel_sha256(pixels: Pixels) -> str:
     """Return the SHA-256 of an image's pixels: uint32-LE width, uint32-LE height, then the RGB bytes row by row."""
     height, width = pixels.shape[:2]
-    return hashlib.sha256(struct.pack("<II", width, height) + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    digest = hashlib.sha256(struct.pack("<II", width, height))
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.hexdigest()
 
 
 def crop_to_multiple(pixels: Pixels, scale: int) -> Pixels:

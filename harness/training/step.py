@@ -39,7 +39,7 @@ class Learner:
         if training.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)
         self.average = MovingAverage(self.network, training.ema)
-        self.regularizer = build_regularizer(spec.regularizer.regularizer, spec.regularizer.options)
+        self.regularizer = build_regularizer(spec.regularizer)
         self._rows = range(training.batch_size) if rows is None else rows
         self._draws = Draws(spec.seed, 0, 0, self._rows, device)
         taps = Taps(self.network, spec.network.taps)
@@ -62,7 +62,7 @@ class Learner:
         with self._precision():
             output = self.network(lr)
             l1 = F.l1_loss(output.float(), target)
-        penalty = self.regularizer.penalty(self._features() if self._features else None)
+        penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
         loss = l1 if penalty is None else l1 + penalty
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,54 @@
+"""Blind-SR regularizer benchmark: snakemake [--configfile configs/experiments/NAME.yaml] [TARGET] --cores N --resources gpu=M"""
+
+from glob import glob
+
+from snakemake.utils import min_version
+
+from harness.workflow import Plan, experiment_file, reporting_to
+
+min_version("9.0")
+
+# Jobs must run the Python that plans them, whether or not its environment is activated.
+shell.prefix(f"export PATH={Plan.python_folder()}:$PATH; ")
+
+with reporting_to(WorkflowError):
+    experiment = Plan(experiment_file(workflow.configfiles, config))
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+for regularizer in sorted(glob(f"{workflow.basedir}/workflow/regularizers/*.smk")):
+
+    include: regularizer
+
+
+onstart:
+    with reporting_to(WorkflowError):
+        experiment.preflight(workflow.dag.needrun_jobs(), workflow.global_resources)
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.output,
+        rules.figures.output,
+        rules.report.output,
+
+
+rule benchmarks:
+    input:
+        experiment.manifests,
+
+
+rule train:
+    input:
+        experiment.weights,
+
+
+rule evaluate:
+    input:
+        experiment.metrics,

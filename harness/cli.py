@@ -1,0 +1,138 @@
+"""The command line: every job of the workflow is one command that a person can paste.
+
+Modules are imported inside the commands: most commands need no torch, and a GPU must be leased before torch looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="Benchmark and ablation harness for regularizers in blind image super-resolution.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentFile = Annotated[Path, typer.Argument(help="Experiment file, such as configs/experiments/demo.yaml.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are told in their own lines, without a traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        app()
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def check(experiment: ExperimentFile) -> None:
+    """Check an experiment and list what is missing to run all of it."""
+    from harness import preflight
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    problems = preflight.problems(loaded, preflight.Needs.everything(loaded), None)
+    print(f"{experiment}: {len(loaded.runs)} runs, {len(loaded.evaluation.sets)} datasets")
+    if problems:
+        raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
+
+
+@app.command()
+def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
+    """Decode the images of a training dataset once into one file."""
+    from harness import layout
+    from harness.datasets.patches import pack as write_pack
+    from harness.experiment import load_experiment
+
+    write_pack(dataset, load_experiment(experiment).data_root, layout.pack(dataset), jobs=jobs)
+
+
+@app.command()
+def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
+    """Degrade the images of a benchmark in every way that the experiment evaluates, and check them against the locks."""
+    from harness import layout
+    from harness.datasets.benchmark import generate
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    (part,) = [s for s in loaded.evaluation.sets if s.dataset == dataset] or [None]
+    if part is None:
+        names = ", ".join(s.dataset for s in loaded.evaluation.sets)
+        raise HarnessError(f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {names}")
+    generate(dataset, part.degradations, layout.BENCHMARKS, loaded.data_root, loaded.file.scale, jobs=jobs)
+
+
+@app.command()
+def train(
+    experiment: ExperimentFile,
+    run: Annotated[str, typer.Option(help="Name of the run; the hash at its end may be left out.")],
+    save_every: Annotated[int, typer.Option(min=1, help="Iterations between saved states.")] = 5000,
+    save_minutes: Annotated[float, typer.Option(min=0.0, help="Most minutes between saved states.")] = 10.0,
+) -> None:
+    """Train one run, or go on with it."""
+    from harness import layout
+    from harness.devices import lease
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    chosen = loaded.run(run)
+    training = chosen.spec.training
+    os.environ["OMP_NUM_THREADS"] = str(training.threads)
+    with lease(training.processes if loaded.needs_gpu else 0, loaded.file.runs_per_gpu):
+        from harness.training.train import Job
+        from harness.training.train import train as train_run
+
+        job = Job(
+            label=chosen.name,
+            output=layout.run(chosen.name),
+            state=layout.state(chosen.spec.hash),
+            data=layout.pack(training.data),
+            heldout=layout.pack(training.heldout),
+            save_every=save_every,
+            save_seconds=60 * save_minutes,
+        )
+        train_run(chosen.spec, job, training.device)
+
+
+@app.command()
+def evaluate(
+    experiment: ExperimentFile,
+    run: Annotated[str | None, typer.Option(help="Name of a trained run.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A method without weights, such as bicubic.")] = None,
+) -> None:
+    """Measure one trained run, or a reference, on every set of the experiment."""
+    from harness import layout
+    from harness.devices import lease
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    if (run is None) == (reference is None):
+        raise HarnessError("evaluate: give either --run or --reference")
+    spec, weights_root = loaded.evaluation, loaded.file.weights_root
+    with lease(1 if loaded.needs_gpu and run else 0, loaded.file.runs_per_gpu):
+        from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
+        from harness.evaluation.trained import load_network
+
+        if reference is not None:
+            rows = evaluate_reference(reference, spec.sets, layout.BENCHMARKS, spec.scale, weights_root)
+            write_metrics(rows, layout.metrics(reference, spec.hash))
+            return
+        chosen = loaded.run(str(run))
+        network = load_network(chosen.spec, layout.run(chosen.name) / "weights.safetensors", loaded.training.threads)
+        method = Method(chosen.network, chosen.variant, chosen.regularizer, chosen.seed)
+        device = loaded.training.device
+        rows = evaluate_checkpoint(network, method, spec.sets, layout.BENCHMARKS, spec.scale, device, weights_root)
+        write_metrics(rows, layout.metrics(chosen.name, spec.hash))

@@ -1,0 +1,29 @@
+"""The plain network of a trained run: the regularizer is gone, only weights are left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from harness.networks.build import build_network
+from harness.networks.weights import load_into, load_weights
+from harness.spec import RunSpec
+
+
+def load_network(spec: RunSpec, weights: Path, threads: int = 1) -> nn.Module:
+    """Build the network of a run on the CPU and load its weights.
+
+    Args:
+        spec: the run.
+        weights: its ``weights.safetensors``.
+        threads: CPU threads of torch, fixed because sums depend on how work is split.
+
+    Raises:
+        HarnessError: the file is missing, broken, or of another network.
+    """
+    torch.set_num_threads(threads)
+    network = build_network(spec.network, spec.seed)
+    load_into(network, load_weights(weights), weights)
+    return network.eval()

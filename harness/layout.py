@@ -1,0 +1,48 @@
+"""Where things lie, relative to the working directory. Rules, commands and reports ask here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS = Path("results")
+REPORTS = Path("reports")
+BENCHMARKS = RESULTS / "benchmarks"
+TRAINING_DATA = RESULTS / "training_data"
+RUNS = RESULTS / "runs"
+STATE = RESULTS / "state"
+METRICS = RESULTS / "metrics"
+
+
+def manifest(dataset: str, degradation: str) -> Path:
+    """Manifest of one degraded version of a dataset; ``hr`` is its ground truth, ``real`` photographs as they are."""
+    return BENCHMARKS / dataset / degradation / "manifest.tsv"
+
+
+def pack(dataset: str) -> Path:
+    """Folder of a training dataset's decoded pixels."""
+    return TRAINING_DATA / dataset
+
+
+def run(name: str) -> Path:
+    """Folder of a run's weights, history and record."""
+    return RUNS / name
+
+
+def state(spec_hash: str) -> Path:
+    """Folder of a run's resumable state."""
+    return STATE / spec_hash
+
+
+def metrics(name: str, evaluation_hash: str) -> Path:
+    """Metrics of one run or reference under one evaluation."""
+    return METRICS / name / f"{evaluation_hash[:8]}.parquet"
+
+
+def experiment_metrics(experiment: str) -> Path:
+    """All rows of an experiment."""
+    return RESULTS / experiment / "metrics.parquet"
+
+
+def report(experiment: str) -> Path:
+    """Folder of an experiment's tables, figures and report."""
+    return REPORTS / experiment

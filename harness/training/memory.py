@@ -1,0 +1,95 @@
+"""What a run remembers: history, sums, time spent; saved and restored exactly."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from harness.provenance import versions
+from harness.training.batches import BatchSource
+from harness.training.history import Row
+from harness.training.schedule import learning_rate
+from harness.training.state import Snapshot, StateFolder
+from harness.training.step import Learner
+
+
+class Memory:
+    """Binds a run's moving parts to its state folder.
+
+    Args:
+        folder: where generations are kept.
+        learner, source: what changes during training.
+        data: SHA-256 of the training images; other data start a fresh state.
+        code: SHA-256 of the code that trains; a finished state of other code is not taken for a result.
+    """
+
+    def __init__(self, folder: StateFolder, learner: Learner, source: BatchSource, data: str, code: str) -> None:
+        self._folder, self._learner, self._source = folder, learner, source
+        self.data, self._code = data, code
+        self.history: list[Row] = []
+        self.sessions: list[dict[str, Any]] = []
+        self._seconds_before = 0.0
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, interruptions not counted."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def restore(self) -> int:
+        """Take the newest usable state; return the iterations done, 0 for a fresh start."""
+        snapshot = self._folder.newest()
+        if snapshot is not None and self._fits(snapshot):
+            notes = snapshot.notes
+            self.history = [Row(**row) for row in notes["history"]]
+            self.sessions, self._seconds_before = notes["sessions"], notes["seconds"]
+            self._learner.restore(snapshot.tensors)
+            if self._source.pool is not None:
+                pool = {k.removeprefix("pool/"): v for k, v in snapshot.tensors.items() if k.startswith("pool/")}
+                self._source.pool.restore(pool, self._learner.device)
+        else:
+            snapshot = None
+            self._folder.clear()
+        done = snapshot.iteration if snapshot else 0
+        self.sessions.append({"from_iteration": done, "versions": versions(), "code": self._code})
+        self._began = time.monotonic()
+        return done
+
+    def log(self, iteration: int, heldout_l1: float | None) -> Row:
+        """Close the sums since the last line into a row of the history."""
+        training = self._learner.spec.training
+        since = iteration - self.history[-1].iteration
+        loss, l1, penalty = (float(value) / since for value in self._learner.sums)
+        self._learner.sums.zero_()
+        rate = learning_rate(iteration, training.iterations, training.learning_rate, training.schedule)
+        row = Row(iteration, loss, l1, penalty, rate, heldout_l1)
+        self.history.append(row)
+        return row
+
+    def save(self, iteration: int, finished: bool) -> None:
+        """Write a generation. A finished run keeps its weights only: outputs can be written again from them."""
+        tensors = self._learner.result_tensors() if finished else self._learner.tensors()
+        if self._source.pool is not None and not finished:
+            tensors |= {f"pool/{k}": v for k, v in self._source.pool.tensors().items()}
+        notes = {
+            "history": [asdict(row) for row in self.history],
+            "sessions": self.sessions,
+            "seconds": self.seconds,
+            "data": self.data,
+            "code": self._code,
+            "finished": finished,
+        }
+        self._folder.write(Snapshot(iteration, tensors, notes))
+
+    def _fits(self, snapshot: Snapshot) -> bool:
+        notes = snapshot.notes
+        if notes["data"] != self.data:
+            print("warning: the training images changed; starting afresh", file=sys.stderr)
+            return False
+        if notes["code"] != self._code and notes["finished"]:
+            return False
+        if notes["code"] != self._code:
+            print("warning: the training code changed since the state was saved; going on with it", file=sys.stderr)
+        return True

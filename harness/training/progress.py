@@ -1,0 +1,64 @@
+"""Progress for people: a bar with rate and time left on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from tqdm import tqdm
+
+from harness.training.history import Row
+
+_QUIET = 30.0  # seconds between plain lines
+
+
+class Progress:
+    """Shows how far a run is. On a terminal a bar; otherwise a line now and then.
+
+    Args:
+        label: the run's name.
+        done: iterations done before.
+        total: iterations of the whole training.
+        images: images per iteration, for the rate.
+    """
+
+    def __init__(self, label: str, done: int, total: int, images: int) -> None:
+        self._label, self._total, self._images = label, total, images
+        self._start, self._began, self._said = done, time.monotonic(), 0.0
+        interactive = sys.stderr.isatty()
+        self._bar = tqdm(total=total, initial=done, desc=label, unit="it", dynamic_ncols=True) if interactive else None
+
+    def __enter__(self) -> Progress:
+        if self._bar is None and self._start:
+            print(f"{self._label}: going on from iteration {self._start}", flush=True)
+        return self
+
+    def advance(self) -> None:
+        """Count one iteration."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def log(self, row: Row) -> None:
+        """Show a line of the history; in a log at most every half minute, and always the last."""
+        heldout = "" if row.heldout_l1 is None else f", held-out L1 {row.heldout_l1:.4f}"
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {row.loss:.4f}{heldout}")
+            return
+        now = time.monotonic()
+        if now - self._said < _QUIET and row.iteration < self._total:
+            return
+        self._said = now
+        rate = (row.iteration - self._start) / max(now - self._began, 1e-9)
+        left = (self._total - row.iteration) / rate if rate else 0.0
+        print(
+            f"{self._label}: iteration {row.iteration}/{self._total}, loss {row.loss:.4f}{heldout}, "
+            f"{rate * self._images:.1f} images/s, {left:.0f} s left",
+            flush=True,
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

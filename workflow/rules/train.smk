@@ -1,0 +1,30 @@
+"""Training: one rule that matches nothing by itself; each file in workflow/regularizers inherits it for its variants."""
+
+
+rule train_run:
+    output:
+        weights="results/runs/{network}.{variant}.s{seed}.{hash}/weights.safetensors",
+        history="results/runs/{network}.{variant}.s{seed}.{hash}/history.csv",
+        record="results/runs/{network}.{variant}.s{seed}.{hash}/run.json",
+    input:
+        code=lambda wildcards: experiment.training_code(wildcards.variant),
+        data=f"results/training_data/{experiment.training.data}/index.json",
+        heldout=f"results/training_data/{experiment.training.heldout}/index.json",
+    wildcard_constraints:
+        network=r"[\w-]+",
+        variant="(?!)",
+        seed=r"\d+",
+        hash="[0-9a-f]{8}",
+    log:
+        "results/logs/train/{network}.{variant}.s{seed}.{hash}.log",
+    threads: experiment.training.threads
+    resources:
+        gpu=experiment.gpus,
+    shell:
+        "python -m harness train {experiment.path}"
+        " --run {wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash} 2>&1 | tee -a {log}"
+
+
+use rule train_run as train_other with:
+    wildcard_constraints:
+        variant=experiment.other_variants_pattern,
