@@ -1,0 +1,1 @@
+"""Super-resolution networks: built by import path, tapped by module path, saved as safetensors."""

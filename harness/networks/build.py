@@ -1,0 +1,97 @@
+"""Networks by import path, with initial weights that are a function of the seed."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+import harness.compat  # noqa: F401
+from harness.errors import HarnessError
+from harness.networks.taps import find
+from harness.rng import derive_key
+from harness.spec import NetworkSpec
+
+
+def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
+    """Build a network on the CPU, in training mode.
+
+    The initial weights are a function of ``spec`` and ``seed`` alone, so all regularizers start from the same ones.
+    The global random state is left as it was.
+
+    Args:
+        spec: import path, arguments, taps and initialization.
+        seed: of the run.
+
+    Raises:
+        HarnessError: the path leads to no class, or the class does not take the arguments.
+    """
+    network_class = import_network(spec.path)
+    _check_arguments(network_class, spec)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_key("network init", seed) & (2**63 - 1))
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "torch.meshgrid")  # in BasicSR's SwinIR
+                network = network_class(**spec.arguments)
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise HarnessError(f"networks: {spec.path}: arguments {spec.arguments}: {reason}") from error
+        if spec.initialization == "pytorch":
+            _reset_blocks(network, spec)
+    return network
+
+
+def import_network(path: str) -> type[nn.Module]:
+    """Return the network class at ``module:Class``.
+
+    Raises:
+        HarnessError: there is no such module or class, or it is no ``torch.nn.Module``.
+    """
+    module_name, _, class_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise HarnessError(f"networks: path {path!r}: module {module_name!r} cannot be imported ({error})") from error
+    found = getattr(module, class_name, None)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return found
+    classes = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, nn.Module)]
+    own = [name for name in classes if vars(module)[name].__module__ == module_name]
+    there = ", ".join(own) or "none"
+    raise HarnessError(f"networks: path {path!r}: no network class {class_name!r} there; there are: {there}")
+
+
+def _check_arguments(network_class: type[nn.Module], spec: NetworkSpec) -> None:
+    """Refuse unknown and missing arguments, also where the class would swallow them (``**kwargs``)."""
+    parameters: Mapping[str, inspect.Parameter] = inspect.signature(network_class).parameters
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named: dict[str, Any] = {name: p.default for name, p in parameters.items() if p.kind not in variadic}
+    known = ", ".join(named)
+    for name in spec.arguments:
+        if named and name not in named:
+            raise HarnessError(f"networks: {spec.path}: unknown argument {name!r}; it takes: {known}")
+    required = [name for name, default in named.items() if default is inspect.Parameter.empty]
+    missing = ", ".join(name for name in required if name not in spec.arguments)
+    if missing:
+        raise HarnessError(f"networks: {spec.path}: arguments: {missing} required, but not given; it takes: {known}")
+
+
+def _reset_blocks(network: nn.Module, spec: NetworkSpec) -> None:
+    """Give the convolutions of the residual blocks PyTorch's default initialization.
+
+    The blocks are what the ``blocks`` taps name up to their last ``*``: ``body.*`` of ``body.*.conv1:output``.
+    """
+    if not any("*" in tap for tap in spec.taps.get("blocks", ())):
+        raise HarnessError(f"networks: {spec.path}: initialization 'pytorch' needs taps 'blocks' that name blocks by *")
+    for tap in spec.taps["blocks"]:
+        if "*" in tap:
+            for block in find(network, tap[: tap.rindex("*") + 1] + ":output"):
+                for module in block.module.modules():
+                    if isinstance(module, nn.Conv2d):
+                        module.reset_parameters()
