@@ -1,0 +1,90 @@
+"""Regularizers: one class in one file each, found by the file's name. Importing this imports no torch.
+
+Every file of this folder that is not a helper is a regularizer, whose name is the file's. A regularizer outside the
+repository is named by import path, ``package.module:Class``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.regularizers.base import Regularizer
+from harness.spec import RegularizerSpec
+from harness.yamlfile import validate
+
+_FOLDER = Path(__file__).parent
+_HELPERS = frozenset({"base", "conformance"})  # and every name that starts with an underscore
+
+
+def available() -> list[str]:
+    """Return the names of the regularizers in this folder, sorted."""
+    names = (path.stem for path in _FOLDER.glob("*.py"))
+    return sorted(name for name in names if name not in _HELPERS and not name.startswith("_"))
+
+
+def load_regularizer(name: str) -> type[Regularizer]:
+    """Return a regularizer's class.
+
+    Args:
+        name: a file in this folder, without ``.py``, or ``package.module:Class``.
+
+    Raises:
+        HarnessError: there is none, or its file cannot be imported.
+    """
+    module_name, colon, class_name = name.partition(":")
+    if not colon:
+        if name not in available():
+            choices = ", ".join(available())
+            raise HarnessError(f"regularizer {name!r}: unknown; allowed: {choices}, or a path package.module:Class")
+        module_name = f"{__name__}.{name}"
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise HarnessError(f"regularizer {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Regularizer)}
+    if not colon:
+        classes = {k: v for k, v in classes.items() if v.__module__ == module_name}
+        if len(classes) == 1:
+            return next(iter(classes.values()))
+        raise HarnessError(f"regularizer {name!r}: {module.__file__} must define one class, not {len(classes)}")
+    if class_name not in classes:
+        there = ", ".join(sorted(classes)) or "none"
+        raise HarnessError(f"regularizer {name!r}: no regularizer {class_name!r} there; there are: {there}")
+    return classes[class_name]
+
+
+def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Check options and complete them with the defaults.
+
+    Returns:
+        Every option, as JSON would hold it: the ``options`` of a ``RegularizerSpec``.
+
+    Raises:
+        HarnessError: unknown regularizer or option, or a wrong value; the message lists the known options.
+    """
+    checked = validate(options, load_regularizer(name).Options, f"regularizer {name}", "options")
+    return checked.model_dump(mode="json")
+
+
+def build_regularizer(spec: RegularizerSpec) -> Regularizer:
+    """Make the regularizer that ``spec`` describes, attached to nothing yet.
+
+    Raises:
+        HarnessError: as :func:`resolve_options`.
+    """
+    regularizer = load_regularizer(spec.regularizer)
+    return regularizer(validate(spec.options, regularizer.Options, f"regularizer {spec.regularizer}", "options"))
+
+
+def views(name: str, options: dict[str, Any]) -> int:
+    """Return how many degraded views of each ground truth the regularizer wants to see in a step."""
+    return build_regularizer(RegularizerSpec(regularizer=name, options=options)).views
+
+
+def least_iterations(name: str, options: dict[str, Any]) -> int:
+    """Return the number of iterations below which the regularizer's steps of annealing would fall together."""
+    return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_iterations

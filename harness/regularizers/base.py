@@ -1,0 +1,134 @@
+"""What a regularizer is: noise inside the network, a penalty on its features, or both, in training only.
+
+The training step uses it like this:
+
+    regularizer.attach(network, taps, draws)       # once
+    regularizer.set_progress(Fraction(t, total))   # before each step
+    output = network(images)                       # views of the same ground truths one after the other
+    loss = l1(output, target) + regularizer.penalty(features)
+    regularizer.detach()                           # at the end
+
+A regularizer keeps no state that matters: what it does in a step is a function of its options, the progress and the
+random numbers of that step. That is why a resumed run goes on exactly where it was.
+
+Files of regularizers are imported while Snakemake reads the workflow, so they import torch inside functions only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.rng import Draws
+from harness.yamlfile import StrictModel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.networks.taps import Handles, Taps
+
+DrawsSource = Callable[[], Draws]
+"""Returns the random numbers of the current step. Its ``rows`` are the places of this process's images in the global
+batch, all first views before all second views: for eight ground truths seen twice 0 to 15; with two processes 0 to 3
+and 8 to 11 in one, 4 to 7 and 12 to 15 in the other."""
+
+
+class NoOptions(StrictModel):
+    """For a regularizer that has nothing to choose."""
+
+
+class Regularizer(ABC):
+    """The base of all regularizers.
+
+    Attributes:
+        Options: the model of the options: frozen, unknown keys forbidden, every field with a default.
+        uses_features: whether :meth:`penalty` wants the tensor at the role ``features``.
+        views: degraded views of each ground truth in a step.
+        least_iterations: number of iterations below which steps of annealing would fall together.
+    """
+
+    Options: ClassVar[type[StrictModel]] = NoOptions
+
+    def __init__(self, options: StrictModel) -> None:
+        self.options = options
+        self._handles: list[Handles] = []
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether :meth:`penalty` wants features; False unless overridden."""
+        return False
+
+    @property
+    def views(self) -> int:
+        """Degraded views of each ground truth in a step; 1 unless overridden."""
+        return 1
+
+    @property
+    def least_iterations(self) -> int:
+        """Least number of iterations; 1 unless overridden."""
+        return 1
+
+    @abstractmethod
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Put hooks into ``network``.
+
+        Must leave its weights, its mode and every global random state as they are. Handles of hooks go to
+        ``self._handles``.
+
+        Args:
+            network: on its final device.
+            taps: of this network.
+            draws: the random numbers of the current step; may be called from here on.
+
+        Raises:
+            HarnessError: the options do not fit the network, such as a block that it does not have.
+        """
+
+    def set_progress(self, fraction: Fraction) -> None:  # noqa: B027
+        """Prepare the coming forward pass.
+
+        Args:
+            fraction: iteration / iterations, exactly, in [0, 1].
+        """
+
+    def penalty(self, features: Tensor | None) -> Tensor | None:
+        """Return what is added to the loss, or None.
+
+        Args:
+            features: (views * B, C, H, W) or (views * B, L, C), the views one after the other; None unless
+                ``uses_features``.
+
+        Returns:
+            A float32 scalar. With several processes: the mean over the processes is the penalty of the whole batch,
+            because gradients are averaged over processes.
+        """
+        return None
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what the regularizer itself learns, in a fixed order, once attached; nothing unless overridden."""
+        return iter(())
+
+    def detach(self) -> None:
+        """Take all hooks out of the network."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+
+def process_count() -> int:
+    """Return the number of processes that share the batch."""
+    import torch.distributed as dist
+
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def mean_over_processes(tensor: Tensor) -> Tensor:
+    """Return the mean of ``tensor`` over all processes, with gradients; the tensor itself if there is only one."""
+    if process_count() == 1:
+        return tensor
+    from torch.distributed.nn.functional import all_reduce
+
+    mean: Tensor = all_reduce(tensor) / process_count()
+    return mean

@@ -1,0 +1,3 @@
+use rule train as train_dropout with:
+    wildcard_constraints:
+        variant=experiment.variant_pattern("dropout"),
