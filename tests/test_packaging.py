@@ -1,0 +1,144 @@
+"""pyproject.toml, requirements.lock and environment.yml name one set of packages, and the code needs no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import harness
+from tests.conftest import ROOT
+from tools.lock import closure, direct_requirements
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+PIN = re.compile(r"([a-z0-9-]+)==([0-9][0-9A-Za-z.]*)")  # no local version: any build of torch will do
+PINS = {match[1]: Version(match[2]) for match in map(PIN.fullmatch, LOCK) if match}
+
+
+def third_party(folder: Path) -> dict[str, Path]:
+    """Return the top-level names that the files of a folder import from outside, each with a file that does."""
+    found: dict[str, Path] = {}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found.update({alias.name.split(".")[0]: path for alias in node.names})
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[node.module.split(".")[0]] = path
+    ours = {"harness", "tests", "tools", "benchmarks"}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | ours}
+
+
+def declared(*extras: str) -> set[str]:
+    """Return the canonical names of the dependencies of pyproject.toml and of some of its extras."""
+    texts = [*PROJECT["dependencies"], *(text for extra in extras for text in PROJECT["optional-dependencies"][extra])]
+    return {canonicalize_name(Requirement(text).name) for text in texts}
+
+
+def test_the_lock_holds_pins_only_sorted_and_for_any_index() -> None:
+    assert [line for line in LOCK if not PIN.fullmatch(line)] == []
+    assert list(PINS) == sorted(PINS)
+    assert len(PINS) == len(LOCK)
+
+
+@pytest.mark.parametrize("requirement", direct_requirements(), ids=lambda requirement: requirement.name)
+def test_the_lock_satisfies_pyproject(requirement: Requirement) -> None:
+    name = canonicalize_name(requirement.name)
+    assert name in PINS, f"{name} is in pyproject.toml but not in requirements.lock; run make lock"
+    assert PINS[name] in requirement.specifier, f"{name}: {PINS[name]} is not {requirement.specifier}; run make lock"
+
+
+def test_the_lock_is_what_is_installed_and_nothing_else() -> None:
+    installed = {name: Version(version) for name, version in closure(direct_requirements()).items()}
+    missing, spare = installed.keys() - PINS.keys(), PINS.keys() - installed.keys()
+    assert not missing, f"needed here but not pinned: {sorted(missing)}; run make lock"
+    assert not spare, f"pinned but not needed: {sorted(spare)}; run make lock"
+    different = {name: f"{installed[name]}, not {PINS[name]}" for name in PINS if installed[name] != PINS[name]}
+    assert not different, different
+
+
+def test_conda_users_get_the_same_set() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PROJECT["name"]
+    *conda, nested = environment["dependencies"]
+    python = Requirement(conda[0])
+    assert (python.name, python.specifier) == ("python", SpecifierSet(PROJECT["requires-python"]))
+    assert conda[1:] == ["pip"], "everything else comes from the lock, so that there is one list"
+    assert nested == {"pip": ["-r requirements.lock", "--editable ."]}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("harness", ()), ("benchmarks", ()), ("tools", ("dev",)), ("tests", ("dev",))]
+)
+def test_every_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
+    distributions = packages_distributions()
+    for imported, path in third_party(ROOT / folder).items():
+        providers = {canonicalize_name(name) for name in distributions.get(imported, [imported])}
+        assert providers & declared(*extras), f"{path}: imports {imported}, which pyproject.toml does not name"
+
+
+def test_no_index_or_local_path_is_written_down() -> None:
+    for name in ("pyproject.toml", "requirements.lock", "environment.yml", "Makefile", "tools/install.sh"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"--(extra-)?index-url|--find-links|file://|\+cpu|\+cu\d", text), name
+
+
+def test_the_version_is_written_once_in_two_places() -> None:
+    assert harness.__version__ == PROJECT["version"]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder whose install is finished, as far as the installer can see."""
+    (tmp_path / "tools").mkdir()
+    content = b""
+    for name in ("requirements.lock", "pyproject.toml", "tools/install.sh"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+        content += (ROOT / name).read_bytes()
+    sums = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().strip()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/.installed").write_text(f"{sums} {tmp_path.resolve()}\n")
+    return tmp_path
+
+
+def install(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Call the installer where no Python fits, so that it cannot get further than asking for one."""
+    environment = {"PATH": "/usr/bin:/bin", "PYTHON": "no-such-python"}
+    return subprocess.run(["sh", "tools/install.sh"], cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def test_a_finished_install_is_left_alone(installed: Path) -> None:
+    done = install(installed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_changed_lock_is_installed_and_a_missing_python_is_one_line(installed: Path) -> None:
+    (installed / "requirements.lock").write_text("")
+    done = install(installed)
+    assert done.returncode == 1
+    assert "no Python 3.11 or 3.12 found (tried: no-such-python)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("break_it", ["unfinished", "moved"])
+def test_a_broken_environment_is_built_anew(installed: Path, break_it: str) -> None:
+    (installed / ".venv/.installed").unlink()
+    (installed / ".venv/bin").mkdir()
+    place = installed.resolve() if break_it == "unfinished" else "/elsewhere"
+    (installed / ".venv/bin/pip").write_text(f"#!{place}/.venv/bin/python\n")
+    if break_it == "unfinished":
+        (installed / ".venv/.unfinished").touch()
+    done = install(installed)
+    assert "building it anew" in done.stdout
+    assert not (installed / ".venv").exists()
