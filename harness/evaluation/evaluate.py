@@ -1,0 +1,249 @@
+"""Evaluation of one method on any number of sets: one tidy row per image and metric, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from harness.errors import HarnessError
+from harness.evaluation.fidelity import Reference
+from harness.evaluation.metrics import Scorer, scorer
+from harness.evaluation.sets import Group, OpenSet, load_groups, open_set
+from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
+from harness.evaluation.weight_files import explain_missing
+from harness.files import atomic_path
+from harness.images import Pixels
+from harness.spec import SetSpec
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("network", "variant", "regularizer", "seed", "dataset", "degradation", "image", "metric", "value", "status")
+"""The columns of metrics tables."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the rows are labelled with.
+
+    Attributes:
+        network: name of the network, "" for references.
+        variant: name of the variant, or of the reference.
+        regularizer: name of the regularizer, "reference" for references, "external" for weights from outside.
+        seed: of the training, None where there was none.
+    """
+
+    network: str
+    variant: str
+    regularizer: str
+    seed: int | None = None
+
+
+def evaluate_checkpoint(
+    network: nn.Module,
+    method: Method,
+    sets: Sequence[SetSpec],
+    benchmarks: Path,
+    scale: int,
+    device: torch.device | str = "cpu",
+    weights_root: str | Path | None = None,
+    readers: int = 2,
+) -> pd.DataFrame:
+    """Evaluate a plain network, with its weights loaded, on ``sets``.
+
+    Whole images, batch 1, float32 without TF32, results rounded and clipped to 8 bit (PROTOCOL section 4).
+
+    Args:
+        network: takes (1, 3, h, w) float32 RGB on [0, 1] and returns (1, 3, h scale, w scale).
+        method: labels of the rows.
+        sets: datasets, each with its degradations and metrics.
+        benchmarks: the folder of benchmarks; see :mod:`harness.evaluation.sets`.
+        scale: upscaling factor, and the border that PSNR and SSIM leave out, in pixels; at scale 1 there is none.
+        device: where the network and the metrics run.
+        weights_root: folder of the learned metrics' weights.
+        readers: threads that decode images ahead; numbers do not depend on it.
+
+    Returns:
+        One row per image and metric, with the columns :data:`COLUMNS`. An image that fails has the status "failed" and
+        no value; PSNR of identical images is infinite.
+
+    Raises:
+        HarnessError: a benchmark or a metric's weight file is missing, or a metric is unknown.
+    """
+    training = network.training
+    try:
+        return _evaluate(
+            NetworkUpscaler(network, scale, device), method, sets, benchmarks, scale, weights_root, readers
+        )
+    finally:
+        network.train(training)
+
+
+def evaluate_reference(
+    name: str,
+    sets: Sequence[SetSpec],
+    benchmarks: Path,
+    scale: int,
+    weights_root: str | Path | None = None,
+    readers: int = 2,
+) -> pd.DataFrame:
+    """Evaluate a method without weights, such as ``bicubic``, on the CPU; the rest as :func:`evaluate_checkpoint`."""
+    method = Method("", name, "reference")
+    return _evaluate(ReferenceUpscaler(name, scale), method, sets, benchmarks, scale, weights_root, readers)
+
+
+def write_metrics(rows: pd.DataFrame, path: str | Path) -> None:
+    """Write metrics rows to a Parquet file, atomically; equal rows give equal bytes (for one version of pyarrow)."""
+    clean = rows.loc[:, list(COLUMNS)].reset_index(drop=True)
+    clean.attrs = {}
+    with atomic_path(path) as temporary:
+        clean.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
+
+
+def _evaluate(
+    upscaler: Upscaler,
+    method: Method,
+    sets: Sequence[SetSpec],
+    benchmarks: Path,
+    scale: int,
+    weights_root: str | Path | None,
+    readers: int,
+) -> pd.DataFrame:
+    start = time.perf_counter()
+    opened = [open_set(spec, benchmarks) for spec in sets]
+    scorers = _scorers(opened, upscaler.device, weights_root)
+    rows: list[tuple[str, str, str, str, float, str]] = []
+    total = sum(len(one.images) for one in opened)
+    with exact_float32():
+        for group in tqdm(load_groups(opened, readers), total=total, unit="image", desc=method.variant, disable=None):
+            rows.extend(_group_rows(group, upscaler, scorers, scale))
+    frame = _frame(rows, method)
+    _log_summary(frame, method, time.perf_counter() - start, upscaler.seconds)
+    return frame
+
+
+def _scorers(opened: Iterable[OpenSet], device: torch.device, weights_root: str | Path | None) -> dict[str, Scorer]:
+    metrics = {metric.name: metric for one in opened for metric in one.metrics}
+    problems = [problem for name in metrics if (problem := explain_missing(name, weights_root))]
+    if problems:
+        raise HarnessError("\n".join(problems))
+    return {name: scorer(metric, device, weights_root) for name, metric in metrics.items()}
+
+
+def _group_rows(
+    group: Group, upscaler: Upscaler, scorers: dict[str, Scorer], scale: int
+) -> Iterator[tuple[str, str, str, str, float, str]]:
+    """Yield (dataset, degradation, image, metric, value, status) of all versions of one image."""
+    dataset, metrics = group.owner.spec.dataset, group.owner.metrics
+    values = _measure(group, upscaler, scorers, scale)
+    for degradation in group.degraded:
+        for metric in metrics:
+            value = values.get((degradation, metric.name), math.nan)
+            yield dataset, degradation, group.image, metric.name, value, "failed" if math.isnan(value) else "ok"
+
+
+def _measure(group: Group, upscaler: Upscaler, scorers: dict[str, Scorer], scale: int) -> dict[tuple[str, str], float]:
+    """Return the values of one image by (degradation, metric); what failed is logged and left out.
+
+    Nothing waits for the device before all versions of the image have been upscaled and measured.
+    """
+    if isinstance(group.truth, HarnessError):
+        _log_failure(group, "all degradations", group.truth)
+        return {}
+    outputs = _upscale_all(group, upscaler, scale)
+    if not outputs:
+        return {}
+    reference = None
+    if group.truth is not None:
+        reference = Reference(torch.from_numpy(group.truth.copy()).to(upscaler.device), scale if scale > 1 else 0)
+    results = [pixels for pixels, _ in outputs.values()]
+    measured = {}
+    for metric in group.owner.metrics:
+        measure = scorers[metric.name].measure
+        try:
+            if metric.needs_reference:
+                measured[metric.name] = measure(torch.stack(results), reference)
+            else:
+                measured[metric.name] = torch.cat([measure(result[None], None) for result in results])
+        except (HarnessError, RuntimeError, ValueError, AssertionError) as error:
+            _log_failure(group, f"all degradations: {metric.name}", error)
+    finite = torch.stack([flag for _, flag in outputs.values()]).tolist()
+    for degradation, good in zip(outputs, finite, strict=True):
+        if not good:
+            _log_failure(group, degradation, "the network's result is not finite (NaN or infinity)")
+    return _finish(group, list(outputs), finite, measured, scorers)
+
+
+def _upscale_all(group: Group, upscaler: Upscaler, scale: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return degradation to (result, finite) for what could be read and upscaled to the size it must have."""
+    outputs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for degradation, pixels in group.degraded.items():
+        if isinstance(pixels, HarnessError):
+            _log_failure(group, degradation, pixels)
+            continue
+        try:
+            _check_size(pixels, group.truth, scale)
+            result = upscaler(pixels)
+            expected = (pixels.shape[0] * scale, pixels.shape[1] * scale, 3)
+            if tuple(result[0].shape) != expected:
+                raise HarnessError(
+                    f"the network's result is {tuple(result[0].shape)} and must be {expected}: wrong scale?"
+                )
+            outputs[degradation] = result
+        except (HarnessError, RuntimeError, ValueError, AssertionError) as error:
+            _log_failure(group, degradation, error)
+    return outputs
+
+
+def _check_size(pixels: Pixels, truth: Pixels | HarnessError | None, scale: int) -> None:
+    if truth is None or isinstance(truth, HarnessError):
+        return
+    (height, width), (full_height, full_width) = pixels.shape[:2], truth.shape[:2]
+    if (height * scale, width * scale) != (full_height, full_width):
+        raise HarnessError(f"{width}x{height} times {scale} is not the ground truth's size {full_width}x{full_height}")
+
+
+def _finish(
+    group: Group,
+    degradations: Sequence[str],
+    finite: Sequence[bool],
+    measured: dict[str, torch.Tensor],
+    scorers: dict[str, Scorer],
+) -> dict[tuple[str, str], float]:
+    values = {}
+    for name, numbers in measured.items():
+        for degradation, good, number in zip(degradations, finite, numbers.tolist(), strict=True):
+            if not good:
+                continue
+            values[degradation, name] = scorers[name].finish(number)
+            if math.isnan(number):
+                _log_failure(group, degradation, f"{name} is not a number")
+    return values
+
+
+def _frame(rows: list[tuple[str, str, str, str, float, str]], method: Method) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(COLUMNS[4:]))
+    frame = frame.astype({"value": "float64"})
+    seed = pd.array([method.seed if method.seed is not None else pd.NA] * len(frame), dtype="Int64")
+    labels = {"network": method.network, "variant": method.variant, "regularizer": method.regularizer}
+    return frame.assign(**labels, seed=seed).loc[:, list(COLUMNS)]
+
+
+def _log_failure(group: Group, where: str, problem: Exception | str) -> None:
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    logger.warning("failed: %s %s %s: %s", group.owner.spec.dataset, where, group.image, lines[0])
+
+
+def _log_summary(frame: pd.DataFrame, method: Method, seconds: float, inside: float) -> None:
+    failed = int((frame["status"] == "failed").sum())
+    outside = 100 * (1 - inside / seconds) if seconds else 0.0
+    text = "%s: %d rows, %d failed, %.1f s, %.1f%% of it outside the method itself"
+    logger.info(text, method.variant, len(frame), failed, seconds, outside)

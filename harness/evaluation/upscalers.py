@@ -1,0 +1,149 @@
+"""What turns a degraded image into an 8-bit result: a plain network, or a reference such as bicubic upscaling."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from harness.degradations.fixed import bicubic_upscale
+from harness.errors import HarnessError
+from harness.images import Pixels
+
+REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {"bicubic": bicubic_upscale}
+"""Methods without weights: name to a function of (pixels, scale)."""
+
+
+class Upscaler(Protocol):
+    """A method ready to run.
+
+    Attributes:
+        device: where its results are.
+    """
+
+    device: torch.device
+
+    def __call__(self, pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
+        """Upscale uint8 (h, w, 3).
+
+        Returns:
+            the result, uint8 (H, W, 3), and whether it was finite before rounding (bool scalar), both on the device.
+        """
+
+    @property
+    def seconds(self) -> float:
+        """The time spent in the method itself so far; waits for the device."""
+
+
+class ReferenceUpscaler:
+    """A method without weights, on the CPU."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, name: str, scale: int) -> None:
+        if name not in REFERENCES:
+            raise HarnessError(f"reference {name!r} is unknown; choose from: {', '.join(REFERENCES)}")
+        self._function = REFERENCES[name]
+        self._scale = scale
+        self.seconds = 0.0
+
+    def __call__(self, pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
+        """Upscale uint8 (h, w, 3); see :class:`Upscaler`."""
+        start = time.perf_counter()
+        result = torch.from_numpy(self._function(pixels, self._scale).copy())
+        self.seconds += time.perf_counter() - start
+        return result, torch.tensor(True)
+
+
+class NetworkUpscaler:
+    """A network on whole images, batch 1, float32 without TF32, rounded and clipped to 8 bit.
+
+    Networks that work in windows get the image extended to a multiple of the window by reflection at the right and the
+    bottom, as BasicSR's ``SwinIRModel.test`` does, and the result is cut back.
+    """
+
+    def __init__(self, network: nn.Module, scale: int, device: torch.device | str) -> None:
+        self.device = torch.device(device)
+        self._network = network.to(self.device).eval()
+        self._scale = scale
+        self._multiple = window_multiple(network)
+        self._seconds = 0.0
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+
+    def __call__(self, pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
+        """Upscale uint8 (h, w, 3); see :class:`Upscaler`."""
+        height, width = pixels.shape[:2]
+        image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(self.device, non_blocking=True)
+        image = _extend(image.float() / 255, self._multiple)
+        with self._timed():
+            result = self._network(image)
+        result = result[0, :, : height * self._scale, : width * self._scale]
+        return to_8bit(result), result.isfinite().all()
+
+    @property
+    def seconds(self) -> float:
+        """The time spent in the network so far; waits for the device."""
+        for start, end in self._events:
+            end.synchronize()
+            self._seconds += start.elapsed_time(end) / 1000
+        self._events.clear()
+        return self._seconds
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        if self.device.type != "cuda":
+            start = time.perf_counter()
+            yield
+            self._seconds += time.perf_counter() - start
+            return
+        events = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        events[0].record()
+        yield
+        events[1].record()
+        self._events.append(events)
+
+
+def to_8bit(image: torch.Tensor) -> torch.Tensor:
+    """Return float (3, H, W) on [0, 1] as uint8 (H, W, 3): clipped, then rounded half to even as BasicSR does."""
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def window_multiple(network: nn.Module) -> int:
+    """Return what image sides must be multiples of: the least common multiple of all ``window_size`` attributes."""
+    sizes = {1}
+    for module in network.modules():
+        size = getattr(module, "window_size", 1)
+        sizes.update(size if isinstance(size, (tuple, list)) else (size,))
+    return math.lcm(*(int(size) for size in sizes))
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Compute in plain float32 with repeatable algorithms: no TF32, no autocast, no autotuning, no gradients."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            torch.autocast("cuda", enabled=False),
+            torch.autocast("cpu", enabled=False),
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
+def _extend(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    height, width = image.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return image
+    mode = "reflect" if below < height and right < width else "replicate"
+    return functional.pad(image, (0, right, 0, below), mode)
