@@ -1,0 +1,91 @@
+"""Speed of making the eight degraded sets of a dataset, against the released script's sequence of operations.
+
+The released script (Reflash Dropout, ``dataset/add_degradations.py``) works in one process, blurs and downscales anew
+for every set, and writes PNG files with Pillow's defaults. Both sides read the same files and write all eight sets;
+the harness also reads every image strictly, hashes it, and writes the cropped HR images and the manifests.
+
+    python benchmarks/benchmark_sets.py --dataset B100 --data-root data
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from harness.datasets.benchmark import generate
+from harness.datasets.resolve import data_root, resolve_images
+from harness.degradations.fixed import SCALE, STANDARD
+from harness.files import write_json
+from harness.images import crop_to_multiple, read_rgb
+
+
+def released_sequence(originals: Path, target: Path) -> None:
+    """Write the eight sets as the released script does."""
+    for path in sorted(originals.iterdir()):
+        hr = Image.open(path)
+        for name in STANDARD:
+            image = hr.copy()
+            if "blur" in name:
+                image = Image.fromarray(cv2.GaussianBlur(np.array(image), (21, 21), 2))
+            image = image.resize((image.width // SCALE, image.height // SCALE), Image.Resampling.BICUBIC)
+            if "noise" in name:
+                image = _noisy(image)
+            if "jpeg" in name:
+                stream = io.BytesIO()
+                image.save(stream, format="JPEG", quality=50)
+                image = Image.open(stream).convert("RGB")
+            (target / name).mkdir(exist_ok=True)
+            image.save(target / name / f"{path.stem}.png")
+
+
+def _noisy(image: Image.Image) -> Image.Image:
+    values = np.array(image).transpose(2, 0, 1).astype(np.float32) / 255.0
+    noise = np.random.normal(0, 20 / 255.0, values.shape)  # noqa: NPY002 (as released: unseeded)
+    noisy = np.clip(values + noise, 0, 1).astype(np.float32)
+    return Image.fromarray(np.clip(noisy * 255, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def seconds(function: Callable[[Path], object]) -> float:
+    """Return the wall time of one call with a fresh folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        function(Path(folder))
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, print a table and write the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="B100")
+    parser.add_argument("--data-root", default="data")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path("results/bench/sets.json"))
+    options = parser.parse_args()
+    root = data_root(options.data_root)
+    with tempfile.TemporaryDirectory() as folder:
+        for image in resolve_images(options.dataset, root):  # the released script wants cropped PNG files
+            cropped = crop_to_multiple(read_rgb(image.path), SCALE)
+            Image.fromarray(cropped).save(Path(folder) / f"{image.name}.png")
+        released, harness = [], []
+        for _ in range(options.rounds):
+            released.append(seconds(lambda target: released_sequence(Path(folder), target)))
+            harness.append(seconds(lambda target: generate(options.dataset, STANDARD, target, root, options.jobs)))
+    result = {"released_s": statistics.median(released), "harness_s": statistics.median(harness), "jobs": options.jobs}
+    result["ratio"] = result["released_s"] / result["harness_s"]
+    print(f"{options.dataset}, eight sets: released {result['released_s']:.2f} s, harness {result['harness_s']:.2f} s")
+    print(f"ratio {result['ratio']:.1f} (medians of {options.rounds} rounds, {options.jobs} workers)")
+    write_json(options.output, result)
+
+
+if __name__ == "__main__":
+    main()

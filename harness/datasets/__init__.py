@@ -1,0 +1,1 @@
+"""Datasets: what is catalogued, where its images lie, how they are fetched, checked, packed and degraded."""

@@ -1,0 +1,228 @@
+"""Degraded benchmarks as files: every degradation of every image, made once, checked, and the same everywhere.
+
+Below ``root`` lie ``<dataset>/hr/<image>.png`` (RGB, cropped to a multiple of the scale) and
+``<dataset>/<degradation>/<image>.png``, and in each folder ``manifest.tsv`` with the SHA-256 of all pixels. Real
+photographs lie in ``<dataset>/real``, as they are, with ``hr`` where they have a ground truth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL
+
+from harness.datasets.catalogue import find_entry
+from harness.datasets.locks import check_lock
+from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
+from harness.datasets.progress import parallel_map
+from harness.datasets.resolve import ImageFile, resolve_images
+from harness.datasets.stamped import keep_finished, write_stamped
+from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, select
+from harness.errors import HarnessError
+from harness.files import content_hash, explain_os_errors
+from harness.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
+
+HR = "hr"
+REAL = "real"
+
+
+@dataclass(frozen=True)
+class BenchmarkImage:
+    """One image of a benchmark on disk: its name, its file, and its row in the manifest."""
+
+    name: str
+    path: Path
+    row: Row
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Make all files of one image."""
+
+    image: ImageFile
+    dataset: str
+    folder: Path
+    degradations: tuple[str, ...]
+    scale: int
+    original: Row | None
+
+    def run(self) -> dict[str, Row]:
+        """Return one row per folder: the degradations and, where there is a ground truth, ``hr``."""
+        if self.degradations == (REAL,):
+            return self._photograph()
+        hr = crop_to_multiple(self._read(), self.scale)
+        if not hr.size:
+            raise HarnessError(f"{self.image.path}: smaller than the scale {self.scale}; remove it from {self.dataset}")
+        source = pixel_sha256(hr)
+        recipes = select(self.degradations)
+        stamps = {name: self._stamp(name, source, recipe) for name, recipe in recipes.items()}
+        rows = {name: keep_finished(self._path(name), stamp) for name, stamp in stamps.items()}
+        todo = {name: recipe for name, recipe in recipes.items() if rows[name] is None}
+        for name, small in degrade_all(hr, todo, self.scale, VERSION, self.dataset, self.image.name).items():
+            rows[name] = write_stamped(self._path(name), small, stamps[name])
+        return {name: row for name, row in rows.items() if row is not None} | {HR: self._keep_or_write(HR, hr, source)}
+
+    def _photograph(self) -> dict[str, Row]:
+        """Take a real photograph as it is, and its ground truth if it has one."""
+        if self.image.low is None:
+            pixels = self._read()
+            return {REAL: self._keep_or_write(REAL, pixels, pixel_sha256(pixels))}
+        hr, low = self._read(), read_rgb(self.image.low)
+        if hr.shape[:2] != (low.shape[0] * self.scale, low.shape[1] * self.scale):
+            sizes = f"{hr.shape[1]} x {hr.shape[0]} is not {self.scale} times {low.shape[1]} x {low.shape[0]}"
+            raise HarnessError(
+                f"{self.image.path}: {sizes} of {self.image.low}; these two are no pair at x{self.scale}"
+            )
+        pair = {HR: hr, REAL: low}
+        return {name: self._keep_or_write(name, pixels, pixel_sha256(pixels)) for name, pixels in pair.items()}
+
+    def _read(self) -> Pixels:
+        pixels = self.image.read()
+        if self.original is not None:
+            _check_original(self.image, pixels, self.original)
+        return pixels
+
+    def _stamp(self, name: str, source: str, recipe: Recipe) -> str:
+        """Return a hash of everything that the pixels of one degraded image follow from."""
+        parts = [VERSION, self.dataset, self.image.name, name, self.scale, source, library_versions()]
+        return content_hash([*parts, recipe.model_dump()])
+
+    def _keep_or_write(self, name: str, pixels: Pixels, stamp: str) -> Row:
+        return keep_finished(self._path(name), stamp) or write_stamped(self._path(name), pixels, stamp)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name / f"{self.image.name}.png"
+
+
+def generate(
+    dataset: str,
+    degradations: Sequence[str],
+    root: str | Path,
+    data_root: str | Path,
+    jobs: int = -1,
+    scale: int = SCALE,
+    allow_mismatch: bool = False,
+) -> list[str]:
+    """Write the degraded versions of a dataset and their manifests.
+
+    The pixels depend on the originals, the recipes and the libraries' versions only, never on the number of workers
+    or on what was there before. Images that an interrupted call finished are kept if their hash is right.
+
+    Args:
+        dataset: its name in the catalogue.
+        degradations: names of ``harness.degradations.fixed.DEGRADATIONS``; for real photographs only ``real``, which
+            takes them as they are.
+        root: the folder of all benchmarks (``results/benchmarks``).
+        data_root: the data folder.
+        jobs: worker threads; -1 for one per core.
+        scale: downscaling factor.
+        allow_mismatch: report images that differ from the lock file instead of refusing them.
+
+    Returns:
+        Lines worth reading: degradations without a lock file, and with ``allow_mismatch`` the images that differ.
+
+    Raises:
+        HarnessError: images are missing, unreadable or not those of the catalogue's manifest, the disk is full, or
+            degraded pixels differ from the committed lock file.
+    """
+    names = tuple(degradations)
+    _check_names(dataset, names)
+    images = resolve_images(dataset, data_root)
+    folder = Path(root) / dataset
+    folders = names if images[0].low is None and names == (REAL,) else (HR, *names)
+    for name in folders:
+        with explain_os_errors(folder / name):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / MANIFEST).unlink(missing_ok=True)
+    originals = _originals(dataset)
+    tasks = [_Task(image, dataset, folder, names, scale, originals.get(image.name)) for image in images]
+    made = list(parallel_map(_Task.run, tasks, jobs, f"degrade {dataset}"))
+    for name in folders:
+        _remove_others(folder / name, {image.name for image in images})
+        header = {
+            "version": VERSION,
+            "dataset": dataset,
+            "degradation": name,
+            "scale": str(scale),
+            **library_versions(),
+        }
+        write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made])
+    reports = {name: check_lock(dataset, name, [rows[name] for rows in made], scale) for name in names if name != REAL}
+    different = {name: report for name, report in reports.items() if report.different}
+    if different and not allow_mismatch:
+        for name in different:
+            (folder / name / MANIFEST).unlink()
+        raise HarnessError("\n".join(report.line for report in different.values()))
+    notes = [report.line for report in different.values()]
+    unlocked = [name for name, report in reports.items() if not report.locked]
+    if unlocked:
+        notes.append(f"{dataset}: no lock files at x{scale} for {', '.join(unlocked)}: reproducible, but not checked")
+    return notes
+
+
+def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[BenchmarkImage]:
+    """Return the images of one degraded set (or of ``hr``), sorted by name.
+
+    Raises:
+        HarnessError: the set was not generated completely.
+    """
+    folder = Path(root) / dataset / degradation
+    if not (folder / MANIFEST).is_file():
+        raise HarnessError(f"{folder}: not generated yet; run `python -m harness benchmark {dataset}`")
+    rows = read_manifest(folder / MANIFEST).rows
+    return [BenchmarkImage(name, folder / f"{name}.png", rows[name]) for name in sorted(rows)]
+
+
+def verify_benchmark(root: str | Path, dataset: str, degradation: str) -> list[str]:
+    """Read every image of one degraded set and return a line for each whose pixels differ from its manifest."""
+    problems = []
+    for image in read_benchmark(root, dataset, degradation):
+        try:
+            found = pixel_sha256(read_rgb(image.path))
+        except HarnessError as error:
+            problems.append(str(error))
+            continue
+        if found != image.row.sha256:
+            problems.append(
+                f"{image.path}: its pixels are not those of {MANIFEST}; delete the folder and generate it again"
+            )
+    return problems
+
+
+def _check_names(dataset: str, names: tuple[str, ...]) -> None:
+    kind = find_entry(dataset).kind
+    if kind in ("benchmark", "embedded"):
+        select(names)
+    elif not kind.startswith("real") or names != (REAL,):
+        wanted = f"[{REAL}]" if kind.startswith("real") else "none: it is for training"
+        raise HarnessError(f"degradations: {list(names)}: the dataset {dataset} is {kind}, and allows {wanted}")
+
+
+def _originals(dataset: str) -> Mapping[str, Row]:
+    path = find_entry(dataset).manifest_path
+    return {} if path is None else read_manifest(path).rows
+
+
+def _check_original(image: ImageFile, pixels: Pixels, row: Row) -> None:
+    whole = pixels if image.crop is None else read_rgb(image.path)
+    if pixel_sha256(whole) == row.sha256:
+        return
+    size = f"{whole.shape[1]} x {whole.shape[0]}"
+    detail = (
+        f"{size} instead of {row.width} x {row.height}" if size != f"{row.width} x {row.height}" else "other pixels"
+    )
+    raise HarnessError(
+        f"{image.path}: not the original of the manifest ({detail}, read with Pillow {PIL.__version__}); "
+        "`python -m harness adopt` says which copy you have"
+    )
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Remove images and temporary files of earlier calls that do not belong to the set."""
+    for path in folder.iterdir():
+        leftover = re.fullmatch(r"\..*\.tmp", path.name) is not None
+        if leftover or (path.suffix == ".png" and path.stem not in names):
+            path.unlink(missing_ok=True)

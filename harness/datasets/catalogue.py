@@ -1,0 +1,122 @@
+"""The dataset catalogue: what each dataset is, where it comes from, and how it lies below the data folder."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from harness.errors import HarnessError
+from harness.yamlfile import StrictModel, load_mapping
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+"""The folder of catalogues and manifests that comes with the harness."""
+
+MANIFESTS = CONFIGS / "manifests"
+"""Pixel manifests of originals, and below it, by benchmark version, the lock files of degraded images."""
+
+Kind = Literal["benchmark", "training", "real_paired", "real_unpaired", "embedded", "folder"]
+
+
+class Source(StrictModel):
+    """One public place of a dataset.
+
+    Attributes:
+        url: an archive (zip, tar, tar.gz, ...), or, if it contains ``{file}``, one address per image of the manifest.
+        root: folder inside the archive that corresponds to the dataset's folder; ``*`` matches one path component.
+        keep: glob patterns below ``root`` of the members to unpack.
+        sha256, md5: of the archive, where public material states it.
+        size: of the archive in bytes, where known.
+    """
+
+    url: str = Field(pattern=r"^https?://")
+    root: str = ""
+    keep: tuple[str, ...] = ("*",)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    size: int | None = Field(default=None, gt=0)
+
+
+class DatasetEntry(StrictModel):
+    """One dataset.
+
+    Attributes:
+        kind: ``benchmark`` (degraded by the harness), ``training``, ``real_paired`` (LR photographs with HR),
+            ``real_unpaired`` (LR photographs without HR), ``embedded`` (photographs inside installed packages), or
+            ``folder`` (any photographs the user puts there, for training).
+        images: how many there must be (pairs count once); empty for a folder.
+        folder: where they lie, below the data folder.
+        pattern: paths of the images below ``folder`` without their suffix: ``{name}`` is the image's name, ``*``
+            anything within one path component.
+        low: the same for the LR image of a pair.
+        files: name to ``package:path`` of embedded photographs.
+        crop: side in pixels of the centre crop taken of every image, where the dataset says so.
+        manifest: pixel manifest below ``configs/manifests``, without suffix.
+        sources: public places, best first.
+        manual: how to get the images where no address serves them directly.
+        licence: under which terms the images may be used.
+    """
+
+    kind: Kind
+    images: int | None = Field(default=None, gt=0)
+    folder: str = ""
+    pattern: str = "{name}"
+    low: str | None = None
+    files: dict[str, str] = {}
+    crop: int | None = Field(default=None, gt=0)
+    manifest: str | None = None
+    sources: tuple[Source, ...] = ()
+    manual: str | None = None
+    licence: str
+
+    @model_validator(mode="after")
+    def _check(self) -> DatasetEntry:
+        if (self.kind == "embedded") != bool(self.files):
+            raise ValueError("files: required for embedded photographs, and only for them")
+        if self.kind == "embedded" and self.images != len(self.files):
+            raise ValueError(f"images {self.images}: but {len(self.files)} files are listed")
+        if self.kind != "embedded" and not self.folder:
+            raise ValueError("folder: required, the place below the data folder")
+        if self.kind not in ("embedded", "folder") and self.images is None:
+            raise ValueError("images: required, the number of images")
+        if (self.kind == "real_paired") != (self.low is not None):
+            raise ValueError("low: required for real_paired, and only there")
+        for field, pattern in (("pattern", self.pattern), ("low", self.low)):
+            if pattern is not None and pattern.count("{name}") != 1:
+                raise ValueError(f"{field} {pattern!r}: must contain {{name}} once")
+        if Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
+            raise ValueError(f"folder {self.folder!r}: must lie below the data folder")
+        return self
+
+    @property
+    def manifest_path(self) -> Path | None:
+        """The pixel manifest, if the dataset has one."""
+        return MANIFESTS / f"{self.manifest}.tsv" if self.manifest else None
+
+
+def load_catalogue(path: str | Path = CONFIGS / "datasets.yaml") -> dict[str, DatasetEntry]:
+    """Read a dataset catalogue: name to entry.
+
+    Raises:
+        HarnessError: the file is missing or wrong; one line per mistake with file, field and value.
+    """
+    return _load(Path(path)).copy()
+
+
+def find_entry(name: str) -> DatasetEntry:
+    """Return the catalogue's entry called ``name``.
+
+    Raises:
+        HarnessError: there is none; the message lists those that exist.
+    """
+    entries = _load(CONFIGS / "datasets.yaml")
+    if name not in entries:
+        raise HarnessError(f"configs/datasets.yaml: no dataset {name!r}; there are: {', '.join(entries)}")
+    return entries[name]
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path) -> dict[str, DatasetEntry]:
+    return load_mapping(path, DatasetEntry)

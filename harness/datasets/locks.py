@@ -1,0 +1,68 @@
+"""Lock files: the pixels that a degraded benchmark must have, committed, so that every table means the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.datasets.catalogue import MANIFESTS
+from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
+from harness.degradations.fixed import SCALE, VERSION, library_versions
+
+
+@dataclass(frozen=True)
+class LockReport:
+    """How a degraded set compares with its lock file.
+
+    Attributes:
+        locked: whether there is a lock file.
+        different: names of images whose pixels differ, that are missing, or that do not belong.
+        line: the same in one line.
+    """
+
+    locked: bool
+    different: tuple[str, ...]
+    line: str
+
+    @property
+    def matches(self) -> bool:
+        """Whether every image is locked and equal."""
+        return self.locked and not self.different
+
+
+def lock_path(dataset: str, degradation: str) -> Path:
+    """Return where the lock file of one degraded set lies, present or not."""
+    return MANIFESTS / VERSION / f"{dataset}.{degradation}.tsv"
+
+
+def check_lock(dataset: str, degradation: str, rows: Iterable[Row], scale: int = SCALE) -> LockReport:
+    """Compare the images of one degraded set with the committed lock file."""
+    title = f"{dataset}/{degradation}"
+    path = lock_path(dataset, degradation)
+    if scale != SCALE or not path.is_file():
+        return LockReport(
+            False, (), f"{title}: no lock file for {VERSION} at x{scale}; the pixels are reproducible, but not checked"
+        )
+    lock = read_manifest(path)
+    found = {row.name: row.sha256 for row in rows}
+    wanted = {name: row.sha256 for name, row in lock.rows.items()}
+    different = tuple(sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)))
+    if not different:
+        return LockReport(True, (), f"{title}: {len(found)} images as locked in {VERSION}")
+    here = ", ".join(f"{name} {version}" for name, version in library_versions().items())
+    there = ", ".join(f"{name} {lock.header.get(name, '?')}" for name in library_versions())
+    return LockReport(
+        True,
+        different,
+        f"{title}: {len(different)} of {len(wanted)} images differ from {path.name} ({', '.join(different)}); "
+        f"made here with {here}, locked with {there}: install the locked versions, or allow the mismatch",
+    )
+
+
+def write_lock(root: str | Path, dataset: str, degradation: str) -> Path:
+    """Make the generated set the committed one; return the lock file's path."""
+    manifest = read_manifest(Path(root) / dataset / degradation / MANIFEST)
+    path = lock_path(dataset, degradation)
+    write_manifest(path, manifest.header, manifest.rows.values())
+    return path

@@ -1,0 +1,96 @@
+"""Manifests: tab-separated lists of images with their sizes and the SHA-256 of their pixels.
+
+Lines that start with ``#`` are the header (``# key: value`` or free text); the first other line names the columns
+``name, width, height, sha256`` and, for originals, ``file``: the path of the image in its public source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.files import write_text
+from harness.images import Pixels, pixel_sha256
+
+MANIFEST = "manifest.tsv"
+"""Name of the manifest in a folder of generated images."""
+
+_COLUMNS = ("name", "width", "height", "sha256")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: its name, its size in pixels, the SHA-256 of its pixels, and the file in its source, if known."""
+
+    name: str
+    width: int
+    height: int
+    sha256: str
+    file: str = ""
+
+    @classmethod
+    def of(cls, name: str, pixels: Pixels) -> Row:
+        """Describe an image of shape (H, W, 3)."""
+        return cls(name, pixels.shape[1], pixels.shape[0], pixel_sha256(pixels))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A list of images by name, and what its header says."""
+
+    header: Mapping[str, str]
+    rows: Mapping[str, Row]
+
+
+def write_manifest(path: str | Path, header: Mapping[str, str], rows: Iterable[Row]) -> None:
+    """Write a manifest atomically, sorted by name, so that equal content gives equal bytes."""
+    rows = sorted(rows, key=lambda row: row.name)
+    columns = [*_COLUMNS, "file"] if any(row.file for row in rows) else list(_COLUMNS)
+    lines = [f"# {key}: {value}" for key, value in header.items()]
+    lines.append("\t".join(columns))
+    lines += ["\t".join(str(getattr(row, column)) for column in columns) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        HarnessError: the file is missing, or a line is not of the form; the message names the line.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise HarnessError(f"{path}: no such manifest") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{path}: the manifest cannot be read ({error})") from error
+    header: dict[str, str] = {}
+    rows: dict[str, Row] = {}
+    columns: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if line.startswith("#"):
+            key, _, value = line[1:].strip().partition(": ")
+            header[key] = value
+        elif not columns:
+            columns = line.split("\t")
+        elif line:
+            row = _parse(columns, line, f"{path}: line {number}")
+            if row.name in rows:
+                raise HarnessError(f"{path}: line {number}: {row.name!r} is listed twice")
+            rows[row.name] = row
+    if not rows:
+        raise HarnessError(f"{path}: the manifest lists no images")
+    return Manifest(header, rows)
+
+
+def _parse(columns: list[str], line: str, place: str) -> Row:
+    cells = dict(zip(columns, line.split("\t"), strict=False))
+    try:
+        row = Row(cells["name"], int(cells["width"]), int(cells["height"]), cells["sha256"], cells.get("file", ""))
+    except (KeyError, ValueError) as error:
+        raise HarnessError(f"{place}: not a manifest line with {', '.join(_COLUMNS)}: {line[:60]!r}") from error
+    if len(row.sha256) != 64:
+        raise HarnessError(f"{place}: {row.sha256!r} is no SHA-256")
+    return row

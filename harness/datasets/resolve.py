@@ -1,0 +1,170 @@
+"""From a dataset's name to the files of its images, with every disagreement told in one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.datasets.catalogue import DatasetEntry, find_entry
+from harness.datasets.manifests import read_manifest
+from harness.errors import HarnessError
+from harness.images import SUFFIXES, Pixels, read_rgb
+
+_SHOWN = 5  # names that a message lists before it only counts
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a dataset.
+
+    Attributes:
+        name: its name in every table; unique within the dataset.
+        path: the file of the (HR) image.
+        low: the file of the LR image of a real pair.
+        crop: side in pixels of the centre crop that the dataset takes, if any.
+    """
+
+    name: str
+    path: Path
+    low: Path | None = None
+    crop: int | None = None
+
+    def read(self) -> Pixels:
+        """Return the image, (H, W, 3) uint8 RGB, centre-cropped if the dataset says so.
+
+        Raises:
+            HarnessError: the file is missing, corrupt, not 8-bit, or smaller than the crop.
+        """
+        pixels = read_rgb(self.path)
+        if self.crop is None:
+            return pixels
+        height, width = pixels.shape[:2]
+        if min(height, width) < self.crop:
+            raise HarnessError(f"{self.path}: {width} x {height} pixels, smaller than the dataset's crop {self.crop}")
+        top, left = (height - self.crop) // 2, (width - self.crop) // 2
+        return pixels[top : top + self.crop, left : left + self.crop]
+
+
+def data_root(configured: str | Path = "data") -> Path:
+    """Return the data folder: the environment variable HARNESS_DATA if set, else what is configured."""
+    return Path(os.environ.get("HARNESS_DATA") or configured)
+
+
+def resolve_images(name: str, data_root: str | Path) -> list[ImageFile]:
+    """Return the images of a catalogued dataset, sorted by name.
+
+    Args:
+        name: of a dataset in ``configs/datasets.yaml``.
+        data_root: the data folder.
+
+    Raises:
+        HarnessError: unknown dataset, missing folder, missing, unexpected or twice-named images, a pair without its
+            other half. The line says which and what to do.
+    """
+    entry = find_entry(name)
+    if entry.kind == "embedded":
+        return _embedded(name, entry)
+    problem = missing(name, data_root)
+    if problem:
+        raise HarnessError(problem)
+    folder = Path(data_root) / entry.folder
+    low = _match(folder, entry.low) if entry.low else {}
+    files = _match(folder, entry.pattern)
+    return [ImageFile(key, files[key], low.get(key), entry.crop) for key in sorted(files)]
+
+
+def missing(name: str, data_root: str | Path) -> str | None:
+    """Say in one line what of a dataset is missing and what to do, or return None; reads names only, no pixels."""
+    entry = find_entry(name)
+    if entry.kind == "embedded":
+        return _embedded_missing(name, entry)
+    folder = Path(data_root) / entry.folder
+    if not folder.is_dir():
+        return f"{name}: no folder {folder}; {_advice(name, entry)}"
+    files = _match(folder, entry.pattern)
+    if not files:
+        return f"{name}: no images in {folder}; {_advice(name, entry)}"
+    if entry.low is not None:
+        low = _match(folder, entry.low)
+        if set(low) != set(files):
+            alone = sorted(set(low) ^ set(files))
+            return f"{name}: {folder}: without the other half of their pair: {_some(alone)}; {_advice(name, entry)}"
+    return _wrong_names(name, entry, folder, set(files))
+
+
+def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) -> str | None:
+    if entry.manifest_path is not None:
+        wanted = set(read_manifest(entry.manifest_path).rows)
+        if wanted - found:
+            lost = sorted(wanted - found)
+            return (
+                f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {_some(lost)}; {_advice(name, entry)}"
+            )
+        if found - wanted:
+            extra = sorted(found - wanted)
+            return f"{name}: {folder}: images that do not belong to {name}: {_some(extra)}; remove them from the folder"
+    if entry.images is not None and len(found) != entry.images:
+        return f"{name}: {folder}: {len(found)} images where {entry.images} belong; {_advice(name, entry)}"
+    return None
+
+
+def _match(folder: Path, pattern: str) -> dict[str, Path]:
+    """Return image name to file for the files below ``folder`` that ``pattern`` describes."""
+    expression = re.escape(pattern).replace(r"\*", "[^/]*").replace(re.escape("{name}"), "(?P<name>[^/]+)")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(pattern.replace("{name}", "*") + ".*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
+            continue
+        match = re.fullmatch(expression, path.relative_to(folder).with_suffix("").as_posix())
+        if match is None:
+            continue
+        key = match["name"]
+        if key in found:
+            raise HarnessError(
+                f"{path}: the image name {key!r} is taken by {found[key].name} already; remove one of them"
+            )
+        found[key] = path
+    return found
+
+
+def _embedded(name: str, entry: DatasetEntry) -> list[ImageFile]:
+    problem = _embedded_missing(name, entry)
+    if problem:
+        raise HarnessError(problem)
+    return [ImageFile(key, _package_file(entry.files[key]), None, entry.crop) for key in sorted(entry.files)]
+
+
+def _embedded_missing(name: str, entry: DatasetEntry) -> str | None:
+    for place in entry.files.values():
+        package = place.partition(":")[0]
+        if importlib.util.find_spec(package) is None:
+            return f"{name}: the package {package}, which carries the photographs, is missing; install the dependencies"
+        if not _package_file(place).is_file():
+            return f"{name}: {_package_file(place)} is missing from the installed package {package}; reinstall it"
+    return None
+
+
+def _package_file(place: str) -> Path:
+    """Return the file of ``package:path`` without importing the package."""
+    package, _, path = place.partition(":")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise HarnessError(f"{place}: the package {package} is not installed")
+    return Path(spec.origin).parent / path
+
+
+def _advice(name: str, entry: DatasetEntry) -> str:
+    if entry.kind == "folder":
+        return "put photographs there"
+    copy = f"`python -m harness adopt {name} FOLDER` for a copy you have"
+    if entry.sources:
+        return f"run `python -m harness fetch {name}`, or {copy}"
+    return f"run {copy} (it cannot be fetched: {entry.manual or 'no public address is known'})"
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

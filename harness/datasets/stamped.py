@@ -1,0 +1,46 @@
+"""PNG files that know what they were made from and which pixels they hold, so that finished work is recognized."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from harness.datasets.manifests import Row
+from harness.files import explain_os_errors
+from harness.images import Pixels, encode_png, pixel_sha256
+
+
+def keep_finished(path: Path, stamp: str) -> Row | None:
+    """Return the row of an image that was made with the same ``stamp`` and is undamaged, else None."""
+    try:
+        with Image.open(path) as image:
+            found = dict(getattr(image, "text", {}))
+            pixels = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, zlib.error):
+        return None
+    if found.get("stamp") != stamp or pixels.ndim != 3 or found.get("sha256") != pixel_sha256(pixels):
+        return None
+    return Row.of(path.stem, pixels)
+
+
+def write_stamped(path: Path, pixels: Pixels, stamp: str) -> Row:
+    """Write (H, W, 3) uint8 to ``path`` under a temporary name, rename it into place, and return its row.
+
+    Nothing is fsynced: a file that a power cut damages fails its own hash and is made again.
+
+    Raises:
+        HarnessError: the disk is full or the folder cannot be written.
+    """
+    row = Row.of(path.stem, pixels)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explain_os_errors(path):
+        try:
+            temporary.write_bytes(encode_png(pixels, {"stamp": stamp, "sha256": row.sha256}, compress=False))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return row

@@ -1,0 +1,221 @@
+"""The fixed degradations of the benchmarks: blur, downscale, noise and JPEG, each present or not.
+
+The operations are those of the released script of Reflash Dropout (CVPR 2022, ``dataset/add_degradations.py``), bit for
+bit; only the noise, which that script draws unseeded, comes from named streams. Images are (H, W, 3) uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import PIL
+from PIL import Image
+from pydantic import Field
+
+from harness.errors import HarnessError
+from harness.images import Pixels
+from harness.rng import Part, numpy_stream
+from harness.yamlfile import StrictModel
+
+BLUR_KERNEL = 21  # pixels, the side of the released script's Gaussian
+
+
+class Recipe(StrictModel):
+    """One degradation: the parts are applied in the order of the fields.
+
+    Attributes:
+        blur: standard deviation in HR pixels of a 21 x 21 Gaussian, or none.
+        downscale: ``pillow`` (antialiased bicubic) or ``matlab`` (``imresize``, each pass rounded to 8 bit).
+        noise: standard deviation of Gaussian noise in levels of 0..255, or none.
+        noise_rounding: ``truncate`` as released (a bias of half a level), or ``nearest``.
+        jpeg: quality of Pillow's JPEG with its defaults (4:2:0), or none.
+    """
+
+    blur: float | None = Field(default=None, gt=0)
+    downscale: Literal["pillow", "matlab"] = "pillow"
+    noise: float | None = Field(default=None, gt=0)
+    noise_rounding: Literal["truncate", "nearest"] = "truncate"
+    jpeg: int | None = Field(default=None, ge=1, le=100)
+
+
+VERSION = "rdsr-v1"
+"""Names the pixels below: part of every noise seed and of the place of the lock files. Raised when pixels change."""
+
+DEGRADATIONS: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "clean": Recipe(),
+        "blur": Recipe(blur=2.0),
+        "noise": Recipe(noise=20.0),
+        "jpeg": Recipe(jpeg=50),
+        "blur_noise": Recipe(blur=2.0, noise=20.0),
+        "blur_jpeg": Recipe(blur=2.0, jpeg=50),
+        "noise_jpeg": Recipe(noise=20.0, jpeg=50),
+        "blur_noise_jpeg": Recipe(blur=2.0, noise=20.0, jpeg=50),
+        "noise40": Recipe(noise=40.0),
+        "noise_rounded": Recipe(noise=20.0, noise_rounding="nearest"),
+        "clean_matlab": Recipe(downscale="matlab"),
+    }
+)
+"""Every degradation by name: the eight of the papers first, then the optional ones."""
+
+SCALE = 4
+"""The downscaling factor of the papers, and of the lock files."""
+
+STANDARD = tuple(DEGRADATIONS)[:8]
+"""The eight degradations of the papers."""
+
+
+def select(names: Iterable[str]) -> dict[str, Recipe]:
+    """Return the recipes of ``names``, in that order.
+
+    Raises:
+        HarnessError: a name is unknown.
+    """
+    names = list(names)
+    for name in names:
+        if name not in DEGRADATIONS:
+            raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(DEGRADATIONS)}")
+    return {name: DEGRADATIONS[name] for name in names}
+
+
+def blur(pixels: Pixels, sigma: float) -> Pixels:
+    """Blur with OpenCV's 21 x 21 Gaussian on 8-bit values; ``sigma`` in pixels, borders reflected without the edge."""
+    import cv2  # here, so that naming degradations stays cheap for the workflow
+
+    return np.asarray(cv2.GaussianBlur(pixels, (BLUR_KERNEL, BLUR_KERNEL), sigma), np.uint8)
+
+
+def bicubic_downscale(pixels: Pixels, scale: int) -> Pixels:
+    """Shrink (H, W, 3) to (H // scale, W // scale, 3) with Pillow's antialiased bicubic."""
+    height, width = pixels.shape[:2]
+    size = (width // scale, height // scale)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def bicubic_upscale(pixels: Pixels, scale: int) -> Pixels:
+    """Enlarge (H, W, 3) to (H scale, W scale, 3) with Pillow's bicubic: the control row of every table."""
+    height, width = pixels.shape[:2]
+    size = (width * scale, height * scale)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def gaussian_noise(shape: tuple[int, ...], *key: Part) -> npt.NDArray[np.float64]:
+    """Return standard normal numbers of ``shape``, float64, a fixed function of ``key``."""
+    return numpy_stream(*key).standard_normal(shape)
+
+
+def add_noise(pixels: Pixels, noise: npt.NDArray[np.float64], sigma: float, rounding: str = "truncate") -> Pixels:
+    """Add ``sigma / 255 * noise`` to the image on [0, 1], clip, and return to 8 bit.
+
+    The types are those of the released script: the image float32, the sum float64, the clipped sum float32 again.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        noise: standard normal numbers of the same shape.
+        sigma: in levels of 0..255.
+        rounding: ``truncate`` or ``nearest``.
+    """
+    clean = pixels.astype(np.float32) / np.float32(255.0)
+    noisy = np.clip(clean + noise * (sigma / 255.0), 0.0, 1.0).astype(np.float32) * np.float32(255.0)
+    return (np.rint(noisy) if rounding == "nearest" else noisy).astype(np.uint8)
+
+
+def jpeg(pixels: Pixels, quality: int) -> Pixels:
+    """Compress and decompress with Pillow's JPEG defaults (4:2:0) at ``quality`` (1..100)."""
+    with io.BytesIO() as stream:
+        Image.fromarray(pixels).save(stream, format="JPEG", quality=quality)
+        with Image.open(stream) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def matlab_resize(pixels: Pixels, numerator: int, denominator: int = 1) -> Pixels:
+    """Resize by ``numerator / denominator`` as MATLAB's ``imresize`` does: bicubic, antialiased when shrinking.
+
+    Rows (the vertical direction) first, rounded and clipped to 8 bit, then columns. For factors that are powers of two
+    all weights are multiples of 2**-13, so float64 sums are exact and no platform rounds differently.
+    """
+    for axis in (0, 1):
+        matrix = _matlab_weights(pixels.shape[axis], numerator, denominator)
+        flat = np.moveaxis(pixels, axis, 0)
+        values = matrix @ flat.reshape(flat.shape[0], -1).astype(np.float64)
+        rounded = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+        pixels = np.moveaxis(rounded.reshape(-1, *flat.shape[1:]), 0, axis)
+    return np.ascontiguousarray(pixels)
+
+
+def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Part) -> dict[str, Pixels]:
+    """Return every degraded version of one image; the blurred and the downscaled image are made once each.
+
+    Args:
+        hr: (H, W, 3) uint8, H and W multiples of ``scale``.
+        recipes: name to recipe.
+        scale: downscaling factor.
+        key: what seeds the noise besides the degradation's name: benchmark version, dataset, image name.
+
+    Returns:
+        name to (H / scale, W / scale, 3) uint8.
+
+    Raises:
+        HarnessError: the size is no multiple of the scale.
+    """
+    if hr.shape[0] % scale or hr.shape[1] % scale or not hr.size:
+        name = "/".join(str(part) for part in key)
+        raise HarnessError(f"{name}: size {hr.shape[1]} x {hr.shape[0]} is no positive multiple of the scale {scale}")
+    blurred: dict[float | None, Pixels] = {None: hr}
+    small: dict[tuple[float | None, str], Pixels] = {}
+    results = {}
+    for name, recipe in recipes.items():
+        place = (recipe.blur, recipe.downscale)
+        if place not in small:
+            if recipe.blur is not None and recipe.blur not in blurred:
+                blurred[recipe.blur] = blur(hr, recipe.blur)
+            small[place] = _downscale(blurred[recipe.blur], recipe.downscale, scale)
+        pixels = small[place]
+        if recipe.noise is not None:
+            noise = gaussian_noise(pixels.shape, *key, name)
+            pixels = add_noise(pixels, noise, recipe.noise, recipe.noise_rounding)
+        results[name] = pixels if recipe.jpeg is None else jpeg(pixels, recipe.jpeg)
+    return results
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries whose arithmetic the pixels depend on."""
+    import cv2
+
+    return {"Pillow": PIL.__version__, "OpenCV": cv2.__version__, "NumPy": np.__version__}
+
+
+def _downscale(pixels: Pixels, method: str, scale: int) -> Pixels:
+    return matlab_resize(pixels, 1, scale) if method == "matlab" else bicubic_downscale(pixels, scale)
+
+
+@lru_cache(maxsize=64)
+def _matlab_weights(length: int, numerator: int, denominator: int) -> npt.NDArray[np.float64]:
+    """Return the (output length, length) matrix of one pass; borders are mirrored with the edge repeated."""
+    scale = numerator / denominator
+    stretch = min(scale, 1.0)
+    out_length = -(-length * numerator // denominator)
+    centres = (np.arange(out_length) + 0.5) / scale - 0.5
+    taps = int(np.ceil(4 / stretch)) + 2
+    positions = np.floor(centres - 2 / stretch)[:, None] + np.arange(taps)[None, :]
+    weights = _cubic((centres[:, None] - positions) * stretch)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mirrored = np.mod(positions.astype(np.int64), 2 * length)
+    mirrored = np.where(mirrored < length, mirrored, 2 * length - 1 - mirrored)
+    matrix = np.zeros((out_length, length))
+    np.add.at(matrix, (np.arange(out_length)[:, None], mirrored), weights)
+    return matrix
+
+
+def _cubic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the cubic convolution kernel with a = -0.5 (Keys 1981)."""
+    x = np.abs(x)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
