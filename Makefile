@@ -16,6 +16,7 @@ install: ## create .venv and install the pinned dependencies (PYTHON=... names a
 
 demo: install ## the whole comparison on embedded photographs, on a CPU, in minutes
 	@tools/demo.sh
+	@echo && cat reports/demo/tables/main.md && echo && echo "report: $(CURDIR)/reports/demo/report.html"
 
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -1,24 +1,17 @@
 #!/bin/sh
-# Runs the demo's workflow and shows its table. May be killed at any moment and started again.
+# Runs the demo's workflow. May be killed at any moment and started again.
 set -eu
 cd "$(dirname "$0")/.."
-report=reports/demo
 mkdir -p .snakemake
 
-# One workflow at a time. The lock is inherited by snakemake, so it also holds when only this script was killed.
+# One workflow at a time. Snakemake inherits the lock, so it also holds where only make was killed.
 if command -v flock >/dev/null; then
     exec 9>.snakemake/demo.lock
     flock -n 9 || { echo "demo: an earlier run is still at work in this folder; waiting for it to end"; flock 9; }
 fi
 
-snakemake() {
-    .venv/bin/python -m snakemake --configfile configs/experiments/demo.yaml --cores all "$@"
-}
+set -- .venv/bin/python -m snakemake --configfile configs/experiments/demo.yaml --cores all
 # Nobody else is at work here, so locks are left over from a run that was killed.
-[ -z "$(ls -A .snakemake/locks 2>/dev/null)" ] || snakemake --unlock
-snakemake --rerun-incomplete
-
-echo
-cat "$report/tables/main.md"
-echo
-echo "report: $(pwd)/$report/report.html"
+[ -z "$(ls -A .snakemake/locks 2>/dev/null)" ] || "$@" --unlock
+# In place of this shell, so that signals reach it.
+exec "$@" --rerun-incomplete

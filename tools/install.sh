@@ -41,7 +41,7 @@ quiet=-q
 pip() {
     command .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"
 }
-echo "install: pinned packages into .venv with $(.venv/bin/python --version); minutes, about 3 GB, only once"
+echo "install: pinned packages into .venv with $(.venv/bin/python --version); once, in minutes; 3 GB, or 7 with CUDA"
 # torch first, and no build isolation: basicsr is built from source and names torch as a build requirement, so an
 # isolated build would download another torch. setuptools and wheel must be there for it.
 pip install $quiet -c requirements.lock torch torchvision setuptools wheel

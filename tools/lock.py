@@ -20,7 +20,7 @@ from packaging.version import Version
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 HEADER = """\
 # Everything, pinned: the closure of pyproject.toml. Written by `python -m tools.lock`; do not edit.
-# The CUDA libraries are not listed: torch pins each of them itself, and a CPU build of torch brings none.
+# CUDA's libraries are not listed: a CUDA build of torch asks for its own, and a CPU build brings none.
 """
 _CUDA = ("nvidia-", "cuda-", "triton")
 
