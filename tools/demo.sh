@@ -14,4 +14,4 @@ set -- .venv/bin/python -m snakemake --configfile configs/experiments/demo.yaml 
 # Nobody else is at work here, so locks are left over from a run that was killed.
 [ -z "$(ls -A .snakemake/locks 2>/dev/null)" ] || "$@" --unlock
 # In place of this shell, so that signals reach it.
-exec "$@" --rerun-incomplete
+exec "$@" --quiet host --rerun-incomplete

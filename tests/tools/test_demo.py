@@ -42,7 +42,7 @@ def calls(place: Path) -> list[str]:
 def test_the_demo_is_one_call_of_snakemake(place: Path) -> None:
     with start(place) as script:
         assert script.wait(30) == 0
-    expected = "-m snakemake --configfile configs/experiments/demo.yaml --cores all --rerun-incomplete"
+    expected = "-m snakemake --configfile configs/experiments/demo.yaml --cores all --quiet host --rerun-incomplete"
     assert calls(place) == [expected]
 
 
