@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets.catalogue import MANIFESTS
+from harness.datasets import catalogue
 from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
 from harness.degradations.fixed import SCALE, VERSION, library_versions
 
@@ -33,7 +33,7 @@ class LockReport:
 
 def lock_path(dataset: str, degradation: str) -> Path:
     """Return where the lock file of one degraded set lies, present or not."""
-    return MANIFESTS / VERSION / f"{dataset}.{degradation}.tsv"
+    return catalogue.MANIFESTS / VERSION / f"{dataset}.{degradation}.tsv"
 
 
 def check_lock(dataset: str, degradation: str, rows: Iterable[Row], scale: int = SCALE) -> LockReport:

@@ -140,13 +140,9 @@ def matlab_resize(pixels: Pixels, numerator: int, denominator: int = 1) -> Pixel
     Rows (the vertical direction) first, rounded and clipped to 8 bit, then columns. For factors that are powers of two
     all weights are multiples of 2**-13, so float64 sums are exact and no platform rounds differently.
     """
-    for axis in (0, 1):
-        matrix = _matlab_weights(pixels.shape[axis], numerator, denominator)
-        flat = np.moveaxis(pixels, axis, 0)
-        values = matrix @ flat.reshape(flat.shape[0], -1).astype(np.float64)
-        rounded = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
-        pixels = np.moveaxis(rounded.reshape(-1, *flat.shape[1:]), 0, axis)
-    return np.ascontiguousarray(pixels)
+    rows = _resize_rows(pixels, numerator, denominator)
+    columns = _resize_rows(rows.transpose(1, 0, 2), numerator, denominator)
+    return np.ascontiguousarray(columns.transpose(1, 0, 2))
 
 
 def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Part) -> dict[str, Pixels]:
@@ -193,6 +189,13 @@ def library_versions() -> dict[str, str]:
 
 def _downscale(pixels: Pixels, method: str, scale: int) -> Pixels:
     return matlab_resize(pixels, 1, scale) if method == "matlab" else bicubic_downscale(pixels, scale)
+
+
+def _resize_rows(pixels: Pixels, numerator: int, denominator: int) -> Pixels:
+    """Resize (H, W, 3) in the vertical direction, and round halves up as MATLAB's ``uint8`` does."""
+    matrix = _matlab_weights(pixels.shape[0], numerator, denominator)
+    values = matrix @ pixels.reshape(pixels.shape[0], -1).astype(np.float64)
+    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8).reshape(-1, *pixels.shape[1:])
 
 
 @lru_cache(maxsize=64)
