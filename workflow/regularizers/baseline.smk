@@ -1,3 +1,3 @@
-use rule train as train_baseline with:
+use rule train_run as train_baseline with:
     wildcard_constraints:
         variant=experiment.variant_pattern("baseline"),

@@ -1,3 +1,3 @@
-use rule train as train_dropout with:
+use rule train_run as train_dropout with:
     wildcard_constraints:
         variant=experiment.variant_pattern("dropout"),

@@ -1,3 +1,3 @@
-use rule train as train_simple_align with:
+use rule train_run as train_simple_align with:
     wildcard_constraints:
         variant=experiment.variant_pattern("simple_align"),
