@@ -1,0 +1,1 @@
+"""Speed of this harness against BasicSR's own components, measured side by side in one process."""

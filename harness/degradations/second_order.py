@@ -1,0 +1,273 @@
+"""The online second-order degradation of Real-ESRGAN, on batches, the same code for CPU and CUDA.
+
+blur, resize, noise, JPEG; blur, resize, noise; then resize to the final size with a sinc filter, and JPEG, in either
+order (Wang et al., ICCVW 2021, arXiv 2107.10833; BasicSR 1.4.2, ``realesrnet_model.py``). What an image undergoes
+depends on nothing but (seed, iteration, view, row). On a CPU its pixels do not depend on the rest of the batch or the
+number of threads either, bit for bit, because every image is computed alone. On CUDA nothing waits for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.degradations import jpeg
+from harness.degradations.filters import filter2d
+from harness.degradations.noise import add_gaussian_noise, add_poisson_noise, poisson_sampler
+from harness.degradations.parameters import Blur, Flags, Parameters, Stage, draw_parameters
+from harness.degradations.resize import resize_by, resize_to
+from harness.degradations.spec import SecondOrderSpec
+from harness.degradations.strategy import strategy_of
+from harness.degradations.threads import map_images
+from harness.degradations.upload import upload
+from harness.degradations.usm import sharpen
+from harness.errors import HarnessError
+from harness.rng import Draws
+
+
+def degrade(
+    hr: Tensor, spec: SecondOrderSpec, scale: int, draws: Draws, *, usm_target: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Degrade a batch of ground truths.
+
+    Args:
+        hr: (N, 3, H, W) float32 in [0, 1], one image for each of ``draws.rows``; not changed.
+        spec: the ranges.
+        scale: how much smaller the result is, 1 or more.
+        draws: the random numbers, on the device of ``hr``.
+        usm_target: sharpen the ground truth first. The sharpened image is then both what is degraded and the
+            target. False: both are the plain image (``gt_usm: false`` of RealESRNet).
+
+    Returns:
+        The target (N, 3, H, W) and the low-resolution images (N, 3, H // scale, W // scale), float32 in [0, 1]; the
+        latter rounded to 8-bit levels.
+
+    Raises:
+        HarnessError: the images are too small for the resize factors.
+    """
+    target, (lr,) = degrade_views(hr, spec, scale, [draws], usm_target=usm_target)
+    return target, lr
+
+
+def degrade_views(
+    hr: Tensor, spec: SecondOrderSpec, scale: int, views: Sequence[Draws], *, usm_target: bool = True
+) -> tuple[Tensor, list[Tensor]]:
+    """Degrade every image once per view; the ground truth is sharpened only once. See :func:`degrade`.
+
+    Args:
+        hr: (N, 3, H, W) float32 in [0, 1].
+        spec: the ranges.
+        scale: how much smaller the results are.
+        views: the random numbers of each view, all of the same rows.
+        usm_target: sharpen the ground truth first.
+
+    Returns:
+        The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per view.
+    """
+    plans = [Plan(draw_parameters(spec, draws), draws) for draws in views]
+    hr = hr.contiguous()
+    if not strategy_of(hr.device).image_by_image:
+        with exact_products():
+            return run(hr, plans, scale, usm_target)
+    target = torch.empty_like(hr) if usm_target else hr
+    height, width = final_size(hr, scale)
+    lrs = [hr.new_empty(len(hr), 3, height, width) for _ in plans]
+
+    def run_one(index: int) -> None:
+        image = slice(index, index + 1)
+        own_target, own_lrs = run(hr[image], [plan.select(image) for plan in plans], scale, usm_target)
+        if usm_target:
+            target[image] = own_target
+        for lr, own_lr in zip(lrs, own_lrs, strict=True):
+            lr[image] = own_lr
+
+    map_images(run_one, len(hr))
+    return target, lrs
+
+
+def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Cut a random window out of each image and the matching one out of its degraded version.
+
+    The window depends on the row, not on the view: all views of a ground truth are cut alike.
+
+    Args:
+        target: (N, 3, H, W).
+        lr: (N, 3, H // scale, W // scale).
+        patch: side of the window in the target, a multiple of the scale.
+        scale: ratio of the two.
+        draws: the random numbers; ``draws.view`` does not matter.
+
+    Returns:
+        (N, 3, patch, patch) and (N, 3, patch // scale, patch // scale), copies.
+
+    Raises:
+        HarnessError: the patch is no multiple of the scale or larger than the image.
+    """
+    side = patch // scale
+    height, width = lr.shape[-2:]
+    if patch % scale != 0 or side > min(height, width):
+        raise HarnessError(
+            f"training.patch: {patch} must be a multiple of the scale {scale} and at most {min(height, width) * scale}, "
+            "the degraded crop"
+        )
+    shared = replace(draws, view=0)
+    small, large = [], []
+    for index, row in enumerate(draws.rows):
+        top, left = shared.row("patch", row).integers((height - side + 1, width - side + 1)).tolist()
+        small.append(lr[index, :, top : top + side, left : left + side])
+        top, left = top * scale, left * scale
+        large.append(target[index, :, top : top + patch, left : left + patch])
+    return torch.stack(large), torch.stack(small)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One view's parameters, and where its noise comes from."""
+
+    parameters: Parameters
+    draws: Draws
+
+    def select(self, images: slice) -> Plan:
+        """Return the plan of some of the images."""
+        return Plan(self.parameters.select(images), replace(self.draws, rows=self.draws.rows[images]))
+
+
+def final_size(hr: Tensor, scale: int) -> tuple[int, int]:
+    """Return (height, width) of the degraded images."""
+    return hr.shape[-2] // scale, hr.shape[-1] // scale
+
+
+@torch.no_grad()
+def run(hr: Tensor, plans: Sequence[Plan], scale: int, usm_target: bool) -> tuple[Tensor, list[Tensor]]:
+    """Sharpen a batch and carry out one plan per view, on all images at once."""
+    target = sharpen(hr) if usm_target else hr
+    return target, [_last(steps(target, plan, scale)) for plan in plans]
+
+
+def _last(images: Iterator[tuple[str, Tensor]]) -> Tensor:
+    for _, latest in images:  # keeps no intermediate image
+        pass
+    return latest
+
+
+def steps(target: Tensor, plan: Plan, scale: int) -> Iterator[tuple[str, Tensor]]:
+    """Degrade step by step; yield each step's name and the images after it, the low-resolution images last."""
+    parameters = plan.parameters
+    first, second = parameters.first, parameters.second
+    tensors = upload(parameters, target.device)
+    height, width = target.shape[-2:]
+
+    yield "blur1", (images := _blur(target, first.blur, tensors["blur1"]))
+    yield "resize1", (images := resize_by(images, first.factor, first.mode))
+    yield "noise1", (images := _add_noise(images, first, "1", tensors, plan.draws))
+    yield "jpeg1", (images := jpeg.compress(images, tensors["jpeg1"]))
+
+    yield "blur2", (images := _blur(images, second.blur, tensors["blur2"]))
+    size = (int(height / scale * second.factor), int(width / scale * second.factor))
+    yield "resize2", (images := resize_to(images, size, second.mode))
+    yield "noise2", (images := _add_noise(images, second, "2", tensors, plan.draws))
+
+    def compress(some: Tensor, members: Members) -> Tensor:
+        return jpeg.compress(some.clamp(0, 1), members.of(tensors["jpeg2"]))
+
+    early, late = _split(parameters.sinc_first, tensors["sinc_first"])
+    images = _replace(images, late, compress)
+    images = resize_to(images, final_size(target, scale), parameters.mode)
+    images = _blur(images, parameters.sinc, tensors["sinc"])
+    images = _replace(images, early, compress)
+    yield "final", images.mul(255).round_().clamp_(0, 255).div_(255)
+
+
+def _blur(images: Tensor, blur: Blur, kernels: Tensor) -> Tensor:
+    largest = int(blur.sizes.max())
+    if largest == 1:
+        return images
+    return filter2d(images, kernels, largest)
+
+
+def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Tensor], draws: Draws) -> Tensor:
+    strength, gray = tensors[f"strength{number}"], tensors[f"gray{number}"]
+    stream = f"degradation/noise{number}"
+
+    def gaussian(some: Tensor, members: Members) -> Tensor:
+        normals = _pixels(some, stage.gray, members, draws, stream, torch.float32)
+        return add_gaussian_noise(some, normals, members.of(strength))
+
+    def poisson(some: Tensor, members: Members) -> Tensor:
+        numbers = _pixels(some, stage.gray, members, draws, stream, torch.int32)
+        own = stage.gray[members.positions]
+        shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
+        return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
+
+    with_gaussian, with_poisson = _split(stage.gaussian, tensors[f"gaussian{number}"])
+    return _replace(_replace(images, with_gaussian, gaussian), with_poisson, poisson)
+
+
+def _pixels(images: Tensor, gray: Flags, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
+    """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
+
+    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray.
+    """
+    count, channels, height, width = images.shape
+    own_gray = gray[members.positions]
+    numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
+    for image, position, shared in zip(numbers, members.positions.tolist(), own_gray.tolist(), strict=True):
+        generator = draws.bulk(stream, draws.rows[position])
+        drawn = image[:1] if shared else image
+        drawn.normal_(generator=generator) if dtype.is_floating_point else drawn.random_(generator=generator)
+        if shared and len(image) > 1:
+            image[1:] = drawn
+    return numbers
+
+
+@dataclass(frozen=True)
+class Members:
+    """Some images of a batch.
+
+    Attributes:
+        positions: (n,) their indices on the host.
+        index: the same on the device; None if these are all images, in order.
+    """
+
+    positions: npt.NDArray[np.int64]
+    index: Tensor | None
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return the members' share of a tensor with one row per image."""
+        return values if self.index is None else values.index_select(0, self.index)
+
+
+def _split(flags: Flags, order: Tensor) -> tuple[Members, Members]:
+    """Return the images with and without a flag; ``order`` holds their indices in this order, on the device."""
+    positions = np.flatnonzero(flags), np.flatnonzero(~flags)
+    count, every = len(positions[0]), len(flags)
+    indices = order.long().split([count, every - count]) if 0 < count < every else (None, None)
+    return Members(positions[0], indices[0]), Members(positions[1], indices[1])
+
+
+def _replace(images: Tensor, members: Members, function: Callable[[Tensor, Members], Tensor]) -> Tensor:
+    """Return the batch with ``function`` applied to some of its images."""
+    if len(members.positions) == 0:
+        return images
+    changed = function(members.of(images), members)
+    return changed if members.index is None else images.index_copy(0, members.index, changed)
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Multiply matrices in full float32, whatever the training step asked for: TF32 and bf16 have too few bits for pixels."""
+    precision = torch.get_float32_matmul_precision()
+    if precision != "highest":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        if precision != "highest":
+            torch.set_float32_matmul_precision(precision)

@@ -1,0 +1,61 @@
+"""The unsharp mask that makes Real-ESRGAN's ground truths (``USMSharp``: radius 50, weight 0.5, threshold 10).
+
+BasicSR filters with a dense 51 x 51 kernel, twice. The kernel is a product of two Gaussians, so two banded matrix
+products do the same; results differ only by rounding, and where rounding moves a pixel across the threshold.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.degradations.banded import Band, apply_bands
+from harness.degradations.filters import reflected_indices
+
+_SIDE = 51
+_SIGMA = 0.3 * ((_SIDE - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a Gaussian of this side: 8 pixels
+
+
+def sharpen(images: Tensor, weight: float = 0.5, threshold: float = 10.0) -> Tensor:
+    """Sharpen where an image differs from its blurred self.
+
+    With the blur ``G``: residual ``r = x - G x``; mask ``m = G (|r| > threshold)``; result
+    ``m clip(x + weight r, 0, 1) + (1 - m) x``.
+
+    Args:
+        images: (N, C, H, W) float32 in [0, 1]; not changed.
+        weight: how much of the residual is added.
+        threshold: in levels of 255.
+
+    Returns:
+        (N, C, H, W) float32 in [0, 1], contiguous.
+    """
+    rows, columns = (_gaussian_band(length, images.device) for length in images.shape[-2:])
+    blurred = apply_bands(images, rows, columns)
+    residual = torch.sub(images, blurred, out=blurred)
+    mask = ((residual.abs() * 255) > threshold).to(images.dtype)
+    soft_mask = apply_bands(mask, rows, columns)
+    sharp = torch.add(images, residual, alpha=weight, out=residual).clamp_(0, 1)
+    return sharp.sub_(images).mul_(soft_mask).add_(images)
+
+
+def gaussian_matrix(length: int) -> Tensor:
+    """Return the (length, length) float32 matrix of the unsharp mask's blur along one axis, reflection included."""
+    radius = _SIDE // 2
+    offsets = np.arange(-radius, radius + 1)
+    weights = np.exp(-(offsets**2) / (2 * _SIGMA**2))
+    weights /= weights.sum()
+    sources = np.array(reflected_indices(length, radius))
+    matrix = np.zeros((length, length))
+    rows = np.arange(length)
+    for tap, tap_weight in enumerate(weights):
+        np.add.at(matrix, (rows, sources[rows + tap]), tap_weight)
+    return torch.from_numpy(matrix.astype(np.float32))
+
+
+@lru_cache(maxsize=32)
+def _gaussian_band(length: int, device: torch.device) -> Band:
+    return Band.of(gaussian_matrix(length), device)
