@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
+from harness.datasets.progress import progress
 from harness.errors import HarnessError
 from harness.evaluation.fidelity import Reference
 from harness.evaluation.metrics import Scorer, scorer
@@ -123,7 +123,7 @@ def _evaluate(
     rows: list[tuple[str, str, str, str, float, str]] = []
     total = sum(len(one.images) for one in opened)
     with exact_float32():
-        for group in tqdm(load_groups(opened, readers), total=total, unit="image", desc=method.variant, disable=None):
+        for group in progress(load_groups(opened, readers), total, f"evaluate {_title(method)}"):
             rows.extend(_group_rows(group, upscaler, scorers, scale))
     frame = _frame(rows, method)
     _log_summary(frame, method, time.perf_counter() - start, upscaler.seconds)
@@ -237,6 +237,11 @@ def _frame(rows: list[tuple[str, str, str, str, float, str]], method: Method) ->
     return frame.assign(**labels, seed=seed).loc[:, list(COLUMNS)]
 
 
+def _title(method: Method) -> str:
+    seed = "" if method.seed is None else f"s{method.seed}"
+    return ".".join(part for part in (method.network, method.variant, seed) if part)
+
+
 def _log_failure(group: Group, where: str, problem: Exception | str) -> None:
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
     logger.warning("failed: %s %s %s: %s", group.owner.spec.dataset, where, group.image, lines[0])
@@ -246,4 +251,4 @@ def _log_summary(frame: pd.DataFrame, method: Method, seconds: float, inside: fl
     failed = int((frame["status"] == "failed").sum())
     outside = 100 * (1 - inside / seconds) if seconds else 0.0
     text = "%s: %d rows, %d failed, %.1f s, %.1f%% of it outside the method itself"
-    logger.info(text, method.variant, len(frame), failed, seconds, outside)
+    logger.info(text, _title(method), len(frame), failed, seconds, outside)

@@ -6,33 +6,24 @@ Real photographs lie in ``real`` in place of a degradation, and have no ``hr`` w
 
 from __future__ import annotations
 
-import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.datasets.benchmark import HR, BenchmarkImage, read_benchmark
+from harness.datasets.manifests import MANIFEST
 from harness.errors import HarnessError
 from harness.evaluation.metrics import Metric, get_metrics
 from harness.images import Pixels, pixel_sha256, read_rgb
 from harness.spec import SetSpec
 
-MANIFEST = "manifest.tsv"
-GROUND_TRUTH = "hr"
+Images = dict[str, BenchmarkImage]
+"""Image name to file and manifest row."""
 
 Loaded = Pixels | HarnessError
 """An image, or why there is none."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a manifest: where the image lies and which pixels (SHA-256, width, height) it must have."""
-
-    path: Path
-    width: int
-    height: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,8 @@ class OpenSet:
     spec: SetSpec
     metrics: tuple[Metric, ...]
     images: tuple[str, ...]
-    truth: dict[str, Entry] | None
-    degraded: dict[str, dict[str, Entry]]
+    truth: Images | None
+    degraded: dict[str, Images]
 
 
 @dataclass(frozen=True)
@@ -78,42 +69,20 @@ def open_set(spec: SetSpec, root: Path) -> OpenSet:
         HarnessError: a folder or manifest is missing or malformed, or a metric is unknown.
     """
     metrics = tuple(get_metrics(spec.metrics))
-    folder = root / spec.dataset
-    degraded = {name: read_manifest(folder / name) for name in spec.degradations}
+    degraded = {name: _images(root, spec.dataset, name) for name in spec.degradations}
     paired = any(metric.needs_reference for metric in metrics)
-    truth = read_manifest(folder / GROUND_TRUTH) if paired else None
+    truth = _images(root, spec.dataset, HR) if paired else None
     images = dict.fromkeys(truth or ())
     for entries in degraded.values():
         images.update(dict.fromkeys(entries))
     return OpenSet(spec, metrics, tuple(images), truth, degraded)
 
 
-def read_manifest(folder: Path) -> dict[str, Entry]:
-    """Return the images of a benchmark folder by name, in the order of its manifest.
-
-    Raises:
-        HarnessError: the manifest is missing, malformed or empty.
-    """
-    path = folder / MANIFEST
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise HarnessError(f"{path}: no such file; generate this benchmark first (`snakemake benchmarks`)") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path}: cannot be read ({error}); generate this benchmark again") from error
-    entries = {}
-    try:
-        for row in csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t"):
-            name = row["name"]
-            file = folder / f"{name}.png"
-            entries[name] = Entry(file, int(row["width"]), int(row["height"]), row["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(
-            f"{path}: malformed ({type(error).__name__}: {error}); generate this benchmark again"
-        ) from error
-    if not entries:
-        raise HarnessError(f"{path}: lists no images; generate this benchmark again")
-    return entries
+def _images(root: Path, dataset: str, folder: str) -> Images:
+    images = {image.name: image for image in read_benchmark(root, dataset, folder)}
+    if not images:
+        raise HarnessError(f"{root / dataset / folder}: lists no images; generate {dataset} again")
+    return images
 
 
 def load_groups(sets: Iterable[OpenSet], readers: int) -> Iterator[Group]:
@@ -136,7 +105,7 @@ def load_groups(sets: Iterable[OpenSet], readers: int) -> Iterator[Group]:
                 future.cancel()
 
 
-def load_verified(entries: dict[str, Entry], image: str, where: str) -> Loaded:
+def load_verified(entries: Images, image: str, where: str) -> Loaded:
     """Return the pixels of ``image`` if they are those of the manifest, else the reason in one line."""
     entry = entries.get(image)
     if entry is None:
@@ -145,13 +114,13 @@ def load_verified(entries: dict[str, Entry], image: str, where: str) -> Loaded:
         pixels = read_rgb(entry.path)
     except HarnessError as error:
         return error
-    if pixel_sha256(pixels) != entry.sha256:
+    if pixel_sha256(pixels) != entry.row.sha256:
         return HarnessError(f"{entry.path}: pixels differ from {MANIFEST}: changed since generation; generate it again")
     return pixels
 
 
 def _load_group(opened: OpenSet, image: str) -> Group:
     dataset = opened.spec.dataset
-    truth = None if opened.truth is None else load_verified(opened.truth, image, f"{dataset}/{GROUND_TRUTH}")
+    truth = None if opened.truth is None else load_verified(opened.truth, image, f"{dataset}/{HR}")
     degraded = {name: load_verified(entries, image, f"{dataset}/{name}") for name, entries in opened.degraded.items()}
     return Group(opened, image, truth, degraded)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +9,11 @@ from typing import Protocol
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from harness.degradations.fixed import bicubic_upscale
 from harness.errors import HarnessError
 from harness.images import Pixels
+from harness.networks.sizes import forward_padded
 
 REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {"bicubic": bicubic_upscale}
 """Methods without weights: name to a function of (pixels, scale)."""
@@ -64,26 +63,21 @@ class ReferenceUpscaler:
 class NetworkUpscaler:
     """A network on whole images, batch 1, float32 without TF32, rounded and clipped to 8 bit.
 
-    Networks that work in windows get the image extended to a multiple of the window by reflection at the right and the
-    bottom, as BasicSR's ``SwinIRModel.test`` does, and the result is cut back.
+    Networks that accept certain sizes only get the image extended; see :func:`harness.networks.sizes.forward_padded`.
     """
 
     def __init__(self, network: nn.Module, scale: int, device: torch.device | str) -> None:
         self.device = torch.device(device)
         self._network = network.to(self.device).eval()
         self._scale = scale
-        self._multiple = window_multiple(network)
         self._seconds = 0.0
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
     def __call__(self, pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
         """Upscale uint8 (h, w, 3); see :class:`Upscaler`."""
-        height, width = pixels.shape[:2]
         image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(self.device, non_blocking=True)
-        image = _extend(image.float() / 255, self._multiple)
         with self._timed():
-            result = self._network(image)
-        result = result[0, :, : height * self._scale, : width * self._scale]
+            result = forward_padded(self._network, image.float() / 255, self._scale)[0]
         return to_8bit(result), result.isfinite().all()
 
     @property
@@ -114,15 +108,6 @@ def to_8bit(image: torch.Tensor) -> torch.Tensor:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
 
 
-def window_multiple(network: nn.Module) -> int:
-    """Return what image sides must be multiples of: the least common multiple of all ``window_size`` attributes."""
-    sizes = {1}
-    for module in network.modules():
-        size = getattr(module, "window_size", 1)
-        sizes.update(size if isinstance(size, (tuple, list)) else (size,))
-    return math.lcm(*(int(size) for size in sizes))
-
-
 @contextmanager
 def exact_float32() -> Iterator[None]:
     """Compute in plain float32 with repeatable algorithms: no TF32, no autocast, no autotuning, no gradients."""
@@ -138,12 +123,3 @@ def exact_float32() -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(precision)
-
-
-def _extend(image: torch.Tensor, multiple: int) -> torch.Tensor:
-    height, width = image.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    if not below and not right:
-        return image
-    mode = "reflect" if below < height and right < width else "replicate"
-    return functional.pad(image, (0, right, 0, below), mode)

@@ -67,7 +67,7 @@ def test_equals_basicsr_on_photographs(name: str, shared_data_root: Path) -> Non
 
 
 def test_luma_of_almost_identical_images_is_more_exact_than_basicsrs() -> None:
-    """BasicSR rounds luma to float32, which shows in the sixth decimal from 48 dB on; the oracle is the same formula in float64."""
+    """BasicSR rounds luma to float32, which shows from 48 dB on; the oracle here is the formula in float64."""
     output, target = pair(61, 90, 0.3)
     weights = np.array([65.481, 128.553, 24.966]) / 255
     error = np.mean((output.astype(float) @ weights - target.astype(float) @ weights) ** 2)
@@ -81,7 +81,7 @@ def test_luma_of_almost_identical_images_is_more_exact_than_basicsrs() -> None:
     [("psnr_rgb", "psnr", 1e-4), ("ssim_y", "ssim", 5e-4), ("ssim_rgb", "ssimc", 1e-4)],
 )
 def test_agrees_with_pyiqa(name: str, pyiqa_name: str, tolerance: float) -> None:
-    """Up to float32 and pyiqa's rounding of luma to 8 bit; its SSIM takes full-range YIQ luma unless told otherwise."""
+    """Up to float32 and pyiqa's rounding of luma to 8 bit; its SSIM takes YIQ luma unless told."""
     from harness.evaluation.learned import import_pyiqa
 
     output, target = pair(64, 80, 10.0)
