@@ -72,7 +72,7 @@ class PlainTable:
         )
         caption = html.escape(self.caption)
         return (
-            f'<table class="sortable">\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n'
+            f'<table class="sortable">\n<caption><span>{caption}</span></caption>\n<thead><tr>{head}</tr></thead>\n'
             f"<tbody>\n{body}\n</tbody>\n</table>\n"
         )
 

@@ -75,8 +75,8 @@ class Grid:
         wanted = sorted({item.seed for item in self.entries if item.seed is not None})
         slots = {_NO_SEED: 0} | {seed: index + 1 for index, seed in enumerate(wanted)}
         seed_code = np.full(len(seeds), -1, np.int64)
-        for seed, slot in slots.items():
-            seed_code[seeds == seed] = slot
+        for known, slot in slots.items():
+            seed_code[seeds == known] = slot
         networks = list(dict.fromkeys(item.network for item in self.entries))
         variants = list(dict.fromkeys(item.variant for item in self.entries))
         table = np.full((len(networks) + 1, len(variants) + 1, len(slots) + 1), -1, np.int64)

@@ -113,7 +113,7 @@ def html_table(table: Comparison) -> str:
     notes = "".join(f" {html.escape(note)}" for note in table.notes)
     caption = f"{html.escape(table.caption)} Below: {html.escape(_lower(table.gain_caption))}{notes}"
     return (
-        f'<table class="sortable comparison">\n<caption>{caption}</caption>\n'
+        f'<table class="sortable comparison">\n<caption><span>{caption}</span></caption>\n'
         f'<thead><tr><th scope="col">method</th>{head}</tr></thead>\n{body}\n</table>\n'
     )
 

@@ -206,8 +206,8 @@ def permutation_test(differences: Floats, strata: Ints, signs: Floats) -> Floats
     """Return two-sided p-values (K,) of the paired permutation test on differences (K, N), averaged over seeds.
 
     If the method made no difference to an image, its difference would be as likely to have the other sign (Fisher
-    1935). Exact when all patterns are enumerated; otherwise (b + 1) / (B + 1) (Phipson & Smyth 2010). The images are what
-    is permuted: the p-value speaks about these trained networks, and :func:`t_test` about other seeds as well.
+    1935). Exact when all patterns are enumerated; otherwise (b + 1) / (B + 1) (Phipson & Smyth 2010). The images are
+    what is permuted: the p-value speaks about these trained networks, :func:`t_test` about other seeds as well.
     """
     weighted = differences * image_weights(strata)
     observed = np.abs(weighted.sum(1))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import HarnessError
+from harness.experiment import Experiment
 
 REAL = "real"
 """The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
@@ -50,6 +51,7 @@ class Study:
         runs: the training runs; a variant may lack some networks or seeds.
         scale: the factor of super-resolution.
         experiment: path of the experiment's file, for the commands in the report.
+        annealed: the variants whose noise is annealed during training, for the figure of that.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Study:
     runs: tuple[StudyRun, ...]
     scale: int = 4
     experiment: str = ""
+    annealed: tuple[str, ...] = ()
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +135,31 @@ class Study:
         return cls(
             name, description, tuple(networks), tuple(methods), tuple(references), tuple(seeds), sets, baseline, runs
         )
+
+
+def study_of(experiment: Experiment) -> Study:
+    """Return what reporting needs to know of an experiment."""
+    runs = [StudyRun(run.name, run.network, run.variant, run.regularizer, run.seed) for run in experiment.runs]
+    sets = [
+        EvaluationSet(item.dataset, degradation, item.metrics)
+        for item in experiment.evaluation.sets
+        for degradation in item.degradations
+    ]
+    annealed = [run.variant for run in experiment.runs if run.spec.regularizer.options.get("order", "none") != "none"]
+    return Study(
+        name=experiment.name,
+        description=experiment.file.description,
+        networks=experiment.file.networks,
+        methods=experiment.file.variants,
+        references=experiment.file.references,
+        seeds=experiment.file.seeds,
+        sets=tuple(sets),
+        baseline=experiment.file.baseline,
+        runs=tuple(runs),
+        scale=experiment.file.scale,
+        experiment=str(experiment.path),
+        annealed=_ordered(annealed),
+    )
 
 
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,126 @@
+"""Draw all figures of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.errors import HarnessError
+from harness.images import Pixels, read_rgb
+from harness.reporting import gallery as crops
+from harness.reporting.cost import costs
+from harness.reporting.figures.cost import quality_against_cost
+from harness.reporting.figures.curves import annealing, training_curves
+from harness.reporting.figures.estimates import forest, rank_bars
+from harness.reporting.figures.gains import gain_bars, gain_heatmap
+from harness.reporting.records import Records, load_records
+from harness.reporting.results import load
+from harness.reporting.study import Study
+from harness.reporting.summary import rank_table, summarize
+from harness.spec import RunSpec
+
+MOMENTS = 1000
+"""Points in time at which the annealing schedule is drawn."""
+
+
+def write_figures(
+    metrics: str | Path, study: Study, runs: str | Path, benchmarks: str | Path, folder: str | Path
+) -> list[Path]:
+    """Write all figures (PDF and PNG) below ``folder`` and return their paths, sorted.
+
+    Args:
+        metrics: the aggregated metrics file.
+        study: what to show; figures show its first metric.
+        runs: the folder of all run folders.
+        benchmarks: the folder of all benchmark images, for the gallery.
+        folder: where to write.
+    """
+    folder = Path(folder)
+    frame = load(metrics)
+    records = load_records(study, runs)
+    summary = summarize(frame, study)
+    metric = study.metrics[0]
+    paths = gain_bars(summary, study, metric, folder)
+    paths += gain_heatmap(summary, study, metric, folder)
+    paths += forest(summary, study, metric, folder)
+    paths += rank_bars(rank_table(frame, study), study, metric, folder)
+    paths += training_curves(records.histories, study, folder)
+    paths += quality_against_cost(summary, costs(study, records), study, metric, folder)
+    if study.annealed:
+        weights, iterations = schedules(study, records)
+        paths += annealing(weights, iterations, folder)
+    paths += write_gallery(frame, study, records, Path(benchmarks), folder)
+    return sorted(paths)
+
+
+def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.float64]], int]:
+    """Return the weight of every site over time for each annealed variant, and the number of iterations.
+
+    A title maps to an array (sites, MOMENTS): k at equally spaced moments from the first iteration to the last.
+    """
+    from harness.networks.build import build_network
+    from harness.networks.taps import Taps
+    from harness.regularizers.adaptive_dropout import AdaptiveDropoutOptions
+    from harness.regularizers.adaptive_dropout import annealing as turns_of
+
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    iterations = 1
+    for (network, variant, seed), document in records.documents.items():
+        title = variant if len(study.networks) == 1 else f"{network}: {variant}"
+        regularizer = document["spec"]["regularizer"]
+        if variant not in study.annealed or title in found or regularizer["regularizer"] != "adaptive_dropout":
+            continue
+        spec = RunSpec.model_validate(document["spec"])
+        options = AdaptiveDropoutOptions(**regularizer["options"])
+        taps = Taps(build_network(spec.network, spec.seed), spec.network.taps)
+        roles = {"all": ("blocks", "last"), "blocks": ("blocks",), "last": ("last",)}[options.sites]
+        turns = turns_of(options, sum(len(taps.points(role)) for role in roles), seed)
+        moments = np.arange(MOMENTS) / MOMENTS
+        found[title.replace("_", " ")] = np.array(
+            [np.where(moments >= (2.0 if turn is None else float(turn)), 1.0, options.initial_weight) for turn in turns]
+        )
+        iterations = spec.training.iterations
+    return found, iterations
+
+
+def write_gallery(frame: pd.DataFrame, study: Study, records: Records, benchmarks: Path, folder: Path) -> list[Path]:
+    """Draw the gallery: the chosen images, upscaled anew by the trained networks on the CPU."""
+    strips = []
+    for case in crops.choose_cases(frame, study, study.metrics[0]):
+        truth = read_rgb(benchmarks / case.dataset / "hr" / f"{case.image}.png")
+        degraded = read_rgb(benchmarks / case.dataset / case.degradation / f"{case.image}.png")
+        upscale = upscalers(case, study, records)
+        strips.append(crops.make_strip(case, truth, degraded, upscale, study.scale))
+    return crops.draw_gallery(strips, study.metrics[0], folder)
+
+
+def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
+    """Return each method's function of a whole image, None for a run that has no weights."""
+    from harness.evaluation.trained import load_network
+    from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
+
+    def apply(upscaler: Upscaler) -> Callable[[Pixels], Pixels]:
+        def run(pixels: Pixels) -> Pixels:
+            with exact_float32():
+                return np.asarray(upscaler(pixels)[0].cpu().numpy(), np.uint8)
+
+        return run
+
+    found: dict[str, Callable[[Pixels], Pixels] | None] = {}
+    for method in study.methods_of(case.network):
+        key = (case.network, method, case.seed)
+        if method in study.references:
+            found[method] = apply(ReferenceUpscaler(method, study.scale))
+            continue
+        try:
+            spec = RunSpec.model_validate(records.documents[key]["spec"])
+            network = load_network(spec, records.folders[key] / "weights.safetensors")
+        except (KeyError, HarnessError):
+            found[method] = None
+            continue
+        found[method] = apply(NetworkUpscaler(network, study.scale, "cpu"))
+    return found

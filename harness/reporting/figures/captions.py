@@ -1,0 +1,35 @@
+"""What each figure shows, as the report says it."""
+
+from __future__ import annotations
+
+CAPTIONS = {
+    "gains": (
+        "Difference to the baseline per degradation, averaged over data sets, with 95% intervals. A red cross "
+        "marks a cell that failed or is missing."
+    ),
+    "heatmap": (
+        "Difference to the baseline on each data set and degradation. A red cross marks a cell that failed or is "
+        "missing."
+    ),
+    "forest": (
+        "Paired differences to the baseline with 95% intervals, averaged over degradations. Filled markers are "
+        "significant after Holm's correction."
+    ),
+    "ranks": (
+        "How often each method takes each rank when seeds and images are drawn anew: a ranking that depends on "
+        "the draw is no result."
+    ),
+    "gallery": (
+        "Crops chosen by rule: the image and degradation with the largest mean gain of the regularizers over the "
+        "baseline, the median one and the one with the largest loss; in each, the window where the results differ "
+        "most. Scores are of the whole image, mean over seeds; the pixels are those of the first seed."
+    ),
+    "curves": (
+        "Training L1 loss (averaged over neighbouring iterations), L1 loss of the averaged weights on the fixed "
+        "held-out batch, and learning rate; images in [0, 1]. Lines: mean over seeds; bands: from the lowest to "
+        "the highest seed."
+    ),
+    "annealing": ("Weight k of each site over the training: f becomes k f + (1 - k) D(f), so 1 means no dropout."),
+    "cost": ("Quality against training time. The times are those of the machine named below."),
+}
+"""Figure name to caption."""

@@ -1,0 +1,54 @@
+"""Quality against the cost of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.figures.gains import widest_scope
+from harness.reporting.labels import method_label, metric_label
+from harness.reporting.study import Study
+from harness.reporting.style import COLUMN, MethodStyle, save, styled
+
+
+def quality_against_cost(
+    summary: pd.DataFrame, costs: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "cost"
+) -> list[Path]:
+    """Draw each method's mean quality against its training time relative to the baseline's, one panel per network.
+
+    ``costs`` has the columns network, method and relative (see :func:`harness.reporting.cost.costs`).
+    """
+    label = metric_label(metric)
+    rows = summary[summary["metric"] == metric]
+    rows = rows[rows["scope"] == widest_scope(rows)]
+    look = MethodStyle(study.all_methods, study.references, study.baseline)
+    networks = study.networks
+    with styled(COLUMN * min(len(networks), 2) + 0.6, 2.7 * -(-len(networks) // 2)) as figure:
+        across = min(len(networks), 2)
+        axes = figure.subplots(-(-len(networks) // across), across, squeeze=False)
+        for axis in axes.flat[len(networks) :]:
+            axis.set_visible(False)
+        for axis, network in zip(axes.flat, networks, strict=False):
+            inside = rows[rows["network"] == network]
+            last = inside["column"].iloc[-1] if len(inside) else ""
+            for method in study.methods_of(network):
+                cell = inside[(inside["method"] == method) & (inside["column"] == last)]
+                cost = costs[(costs["network"] == network) & (costs["method"] == method)]
+                if cell.empty or cost.empty or not np.isfinite(cell["mean"].iloc[0]):
+                    continue
+                x, y = float(cost["relative"].iloc[0]), float(cell["mean"].iloc[0])
+                spread = float(cell["seed_std"].iloc[0])
+                error = spread if np.isfinite(spread) else None
+                axis.errorbar(
+                    x, y, yerr=error, fmt=look.marker(method), color=look.color(method), capsize=2, markersize=5
+                )
+                axis.annotate(method_label(method), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=6.5)
+            axis.margins(x=0.35, y=0.2)
+            axis.grid()
+            axis.set_xlabel(f"training time relative to {study.baseline}")
+            axis.set_ylabel(f"{label.axis}, bars: std over seeds")
+            if len(networks) > 1:
+                axis.set_title(network, loc="left")
+        return save(figure, folder, name)

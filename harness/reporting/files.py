@@ -1,0 +1,35 @@
+"""Which files reporting writes for an experiment. Snakemake asks while it plans, so nothing heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import layout
+from harness.experiment import Experiment
+from harness.reporting.study import Study, study_of
+
+TABLE_FORMATS = ("csv", "html", "md", "tex")
+FIGURE_FORMATS = ("pdf", "png")
+
+
+def table_files(experiment: Experiment) -> list[Path]:
+    """Return the tables of an experiment, sorted."""
+    return tables_below(study_of(experiment), layout.report(experiment.name) / "tables")
+
+
+def figure_files(experiment: Experiment) -> list[Path]:
+    """Return the figures of an experiment, sorted."""
+    folder = layout.report(experiment.name) / "figures"
+    return sorted(folder / f"{name}.{form}" for name in figure_names(study_of(experiment)) for form in FIGURE_FORMATS)
+
+
+def tables_below(study: Study, folder: Path) -> list[Path]:
+    """Return the tables of a study below ``folder``, sorted."""
+    names = [f"{name}.{form}" for name in ("main", "cost", *study.metrics) for form in TABLE_FORMATS]
+    return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
+
+
+def figure_names(study: Study) -> list[str]:
+    """Return the names of a study's figures, in the order of the report."""
+    names = ["gains", "heatmap", "forest", "ranks", "gallery", "curves"]
+    return [*names, "annealing", "cost"] if study.annealed else [*names, "cost"]

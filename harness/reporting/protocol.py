@@ -1,0 +1,80 @@
+"""What was compared and how, in words, from the spec of the runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from harness.reporting.labels import degradation_label, metric_label
+from harness.reporting.records import Records
+from harness.reporting.study import Study
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a description: what, and its value in words."""
+
+    name: str
+    text: str
+
+
+def protocol(study: Study, records: Records) -> list[Fact]:
+    """Describe the comparison. Without a finished run, only what the experiment itself says."""
+    facts = [
+        Fact("networks", ", ".join(study.networks)),
+        Fact("methods", ", ".join(study.methods) + f"; differences refer to {study.baseline}"),
+        Fact("references", ", ".join(study.references) or "none"),
+        Fact(
+            "seeds", ", ".join(map(str, study.seeds)) + ": the same seed means the same crops, degradations and weights"
+        ),
+        Fact("scale", f"x{study.scale}"),
+        Fact("test sets", ", ".join(study.datasets)),
+        Fact("degradations", ", ".join(degradation_label(name) for name in study.degradations)),
+        Fact("metrics", ", ".join(_metric(name) for name in study.metrics)),
+    ]
+    documents = list(records.documents.values())
+    if documents:
+        facts += _training(documents[0]["spec"])
+        facts += _methods(records)
+    return facts
+
+
+def _metric(name: str) -> str:
+    label = metric_label(name)
+    return f"{label.title} ({'higher' if label.higher_is_better else 'lower'} is better)"
+
+
+def _training(spec: dict[str, Any]) -> list[Fact]:
+    training = spec["training"]
+    get = training.get
+    data = f"{get('data', '?')}; held-out batch from {get('heldout', 'none')}"
+    loop = f"{get('iterations', '?')} iterations of {get('batch_size', '?')} low-resolution images"
+    if "patch" in training:
+        loop += f", crops of {get('crop')} pixels degraded, patches of {get('patch')} pixels trained on"
+    rate = f"Adam, learning rate {get('learning_rate', '?')}, L1 loss"
+    if "schedule" in training:
+        rate += f", cosine schedule with periods {list(training['schedule']['periods'])} of the training"
+    weights = f"{get('weights', 'ema')} weights of the last iteration (average with decay {get('ema', '?')})"
+    target = "sharpened by an unsharp mask" if get("usm_target") else "as it is"
+    facts = [
+        Fact("training data", data),
+        Fact("training", loop),
+        Fact("optimization", rate),
+        Fact("ground truth", target),
+        Fact("evaluated", f"{weights}; whole images, batch 1, float32, rounded to 8 bit"),
+    ]
+    if "degradation" in training:
+        facts.append(
+            Fact("degradation in training", "second order (Real-ESRGAN); all parameters are in the spec below")
+        )
+    return facts
+
+
+def _methods(records: Records) -> list[Fact]:
+    facts: dict[tuple[str, str], Fact] = {}
+    for (network, variant, _), document in records.documents.items():
+        regularizer = document["spec"]["regularizer"]
+        options = json.dumps(regularizer.get("options", {}), sort_keys=True).strip("{}").replace('"', "")
+        facts.setdefault((network, variant), Fact(f"{variant} ({network})", options or "no options"))
+    return list(facts.values())

@@ -1,0 +1,187 @@
+"""One self-contained HTML page per experiment."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from harness.files import write_text
+from harness.reporting import render
+from harness.reporting.comparison import comparison, scopes
+from harness.reporting.cost import cost_table, costs
+from harness.reporting.figures.captions import CAPTIONS
+from harness.reporting.files import figure_names
+from harness.reporting.formats import PlainTable
+from harness.reporting.grid import STATUSES
+from harness.reporting.labels import metric_label
+from harness.reporting.protocol import Fact, protocol
+from harness.reporting.records import Records, key_of, load_records
+from harness.reporting.results import load
+from harness.reporting.study import AVERAGE, Study
+from harness.reporting.summary import summarize
+from harness.reporting.tables import failures
+from harness.reporting.templates import render_template
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page: its name, caption and PNG as a data URI."""
+
+    name: str
+    caption: str
+    source: str
+    width: int
+
+
+def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: str | Path, target: str | Path) -> Path:
+    """Write the report of an experiment: one HTML file that needs nothing else and loads nothing.
+
+    Args:
+        metrics: the aggregated metrics file.
+        study: the experiment.
+        runs: the folder of all run folders.
+        figures: the folder with the PNG figures; one that is absent is left out.
+        target: the file to write.
+    """
+    frame = load(metrics)
+    records = load_records(study, runs)
+    summary = summarize(frame, study)
+    main, *others = _comparisons(summary, study)
+    text = render_template(
+        "report.html.j2",
+        study=study,
+        protocol=protocol(study, records),
+        verdicts=_verdicts(summary, study),
+        main=main,
+        others=others,
+        pictures=_pictures(study, Path(figures)),
+        training=Markup(_training(study, records).html()),
+        cost=Markup(cost_table(costs(study, records), study).html()),
+        failures=Markup(failures(frame).html()) if (frame["status"].astype(str) != STATUSES[0]).any() else None,
+        waiting=[run.name for run in study.runs if key_of(run) not in records.documents],
+        provenance=_provenance(records),
+        hashes=Markup(_hashes(study, records).html()),
+        commands=_commands(study),
+        specs=_specs(study, records),
+    )
+    write_text(target, text)
+    return Path(target)
+
+
+def _comparisons(summary: pd.DataFrame, study: Study) -> list[tuple[str, Markup]]:
+    found = []
+    for metric in study.metrics:
+        for scope in scopes(summary, study, metric):
+            table = comparison(summary, study, metric, scope)
+            if table is not None:
+                where = "average over data sets" if scope == AVERAGE else scope
+                found.append((f"{table.label.axis}: {where}", Markup(render.html_table(table))))
+    return found or [("Results", Markup("<p>No values yet.</p>"))]
+
+
+def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
+    """Say in one sentence per trained method and network what the data support."""
+    rows = summary[summary["metric"] == study.metrics[0]]
+    rows = rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+    label = metric_label(study.metrics[0])
+    sentences = []
+    for network in study.networks:
+        inside = rows[rows["network"] == network]
+        last = inside[inside["column"] == inside["column"].iloc[-1]]
+        for row in last.to_dict("records"):
+            if row["method"] in (*study.references, study.baseline):
+                continue
+            name = f"{row['method']} on {network}"
+            if not np.isfinite(row["difference"]):
+                sentences.append(f"{name}: {row['state']}, nothing to compare.")
+                continue
+            unit = f" {label.unit}" if label.unit else ""
+            interval = f"{label.difference(row['low'])} to {label.difference(row['high'])}"
+            better = (row["difference"] > 0) == label.higher_is_better
+            claim = ("better" if better else "worse") if row["significant"] else "not shown to differ"
+            gain = f"{label.difference(row['difference'])}{unit}"
+            sentences.append(
+                f"{name}: {gain} against {study.baseline} (95% interval {interval}); "
+                f"{claim}. With these seeds and images, a true difference of {label.value(row['detectable'])}{unit} "
+                "would be found four times in five."
+            )
+    return sentences
+
+
+def _pictures(study: Study, folder: Path) -> list[Picture]:
+    found = []
+    for name in figure_names(study):
+        path = folder / f"{name}.png"
+        if path.is_file():
+            content = path.read_bytes()
+            width = int.from_bytes(content[16:20], "big")
+            source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+            found.append(Picture(name, CAPTIONS[name], source, width // 2))
+    return found
+
+
+def _training(study: Study, records: Records) -> PlainTable:
+    rows = []
+    for run in study.runs:
+        document = records.documents.get(key_of(run))
+        first, last = (document or {}).get("heldout_l1_initial"), (document or {}).get("heldout_l1_final")
+        if document is None or first is None or last is None:
+            rows.append((run.name, "not trained yet", "", ""))
+        else:
+            rows.append((run.name, f"{first:.5f}", f"{last:.5f}", f"{last / first:.2f}" if first else ""))
+    caption = (
+        "L1 loss on a fixed held-out batch of degraded pairs of the training distribution (images in [0, 1]), with the "
+        "initial weights and at the end. It must fall; how far says nothing about generalization."
+    )
+    header = ("run", "initial", "final", "final / initial")
+    return PlainTable("heldout", caption, header, tuple(rows), frozenset({1, 2, 3}))
+
+
+def _provenance(records: Records) -> list[Fact]:
+    documents = list(records.documents.values())
+
+    def distinct(values: list[str]) -> str:
+        return "; ".join(sorted(set(values))) or "nothing trained yet"
+
+    versions = [", ".join(f"{k} {v}" for k, v in sorted(doc.get("versions", {}).items())) for doc in documents]
+    hardware = [", ".join(f"{k}: {v}" for k, v in sorted(doc.get("hardware", {}).items())) for doc in documents]
+    return [
+        Fact("versions", distinct(versions)),
+        Fact("hardware", distinct(hardware)),
+        Fact("git commit", distinct([str(doc.get("git_commit")) for doc in documents])),
+        Fact("training data (SHA-256)", distinct([str(doc.get("data_sha256")) for doc in documents])),
+    ]
+
+
+def _hashes(study: Study, records: Records) -> PlainTable:
+    rows = [
+        (run.name, str(records.documents[key_of(run)].get("spec_hash", "")))
+        for run in study.runs
+        if key_of(run) in records.documents
+    ]
+    caption = (
+        "Spec hash of every run: SHA-256 of its complete description (network, regularizer, data, schedule, seed)."
+    )
+    return PlainTable("hashes", caption, ("run", "spec hash"), tuple(rows))
+
+
+def _commands(study: Study) -> list[tuple[str, str]]:
+    file = study.experiment or f"configs/experiments/{study.name}.yaml"
+    runs = [(run.name, f"python -m harness train {file} --run {run.name}") for run in study.runs]
+    return [("everything", f"snakemake --configfile {file} --cores all"), *runs]
+
+
+def _specs(study: Study, records: Records) -> list[tuple[str, str]]:
+    """Return the complete spec of the first finished run of each network and method, as JSON text."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for run in study.runs:
+        document = records.documents.get(key_of(run))
+        if document is not None and (run.network, run.variant) not in found:
+            found[(run.network, run.variant)] = (run.name, json.dumps(document["spec"], indent=2, sort_keys=True))
+    return list(found.values())
