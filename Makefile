@@ -36,9 +36,8 @@ format: install ## put all files into the format that lint asks for
 bench: install ## speed against BasicSR, as ratios measured in one run
 	$(BIN)/python -m benchmarks
 
-lock: install ## rewrite requirements.lock from .venv
-	$(BIN)/python -m tools.lock > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+lock: install ## rewrite requirements.lock and environment.yml from what .venv holds
+	$(BIN)/python -m tools.lock
 
 clean: ## remove .venv and all caches; results and reports stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -73,8 +73,8 @@ def test_conda_users_get_the_same_set() -> None:
     *conda, nested = environment["dependencies"]
     python = Requirement(conda[0])
     assert (python.name, python.specifier) == ("python", SpecifierSet(PROJECT["requires-python"]))
-    assert conda[1:] == ["pip"], "everything else comes from the lock, so that there is one list"
-    assert nested == {"pip": ["-r requirements.lock", "--editable ."]}
+    assert conda[1:] == ["pip"], "everything else comes from pip, so that there is one list of pins"
+    assert nested == {"pip": LOCK}, "environment.yml and requirements.lock differ; run make lock"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Writes requirements.lock: the exact version of everything pyproject.toml needs, directly or not.
+"""Writes requirements.lock, the exact version of everything pyproject.toml needs, and the same for conda users.
 
-    python -m tools.lock > requirements.lock
+    python -m tools.lock
 
 Run it in an environment that was installed from pyproject.toml. The versions are those installed there; packages that
 nothing needs are left out, so that a tool somebody added to the environment does not slip in.
@@ -8,26 +8,50 @@ nothing needs are left out, so that a tool somebody added to the environment doe
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
-HEADER = """\
-# Everything, pinned: the closure of pyproject.toml. Written by `python -m tools.lock`; do not edit.
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = """\
+# Everything, pinned: the closure of pyproject.toml. Written by `make lock`; do not edit.
 # CUDA's libraries are not listed: a CUDA build of torch asks for its own, and a CPU build brings none.
+"""
+CONDA = """\
+# The pins of requirements.lock for conda users. Written by `make lock`; do not edit.
+#
+#     conda env create -f environment.yml && conda activate {name}
+#     pip install --force-reinstall --no-deps -c requirements.lock opencv-python-headless
+#
+# The second line is for machines without libGL: both builds of OpenCV arrive and share a folder, and the last one wins.
+# pip builds basicsr in isolation here and fetches a torch for that build alone; `make install`, which takes any Python
+# that fits, conda's included, does not.
+name: {name}
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python{python}
+  - pip
+  - pip:
 """
 _CUDA = ("nvidia-", "cuda-", "triton")
 
 
-def direct_requirements(project: Path = PROJECT) -> list[Requirement]:
+def project() -> dict[str, Any]:
+    """Return the [project] table of pyproject.toml."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def direct_requirements() -> list[Requirement]:
     """Return what pyproject.toml names: the dependencies, then those of every extra."""
-    table = tomllib.loads(project.read_text())["project"]
+    table = project()
     extras = table["optional-dependencies"].values()
     return [Requirement(text) for text in (*table["dependencies"], *(text for extra in extras for text in extra))]
 
@@ -60,9 +84,12 @@ def closure(roots: list[Requirement]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print the lock of this environment."""
-    pins = closure(direct_requirements())
-    sys.stdout.write(HEADER + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins)))
+    """Write both files for this environment."""
+    table = project()
+    pins = [f"{name}=={version}\n" for name, version in sorted(closure(direct_requirements()).items())]
+    (ROOT / "requirements.lock").write_text(LOCK + "".join(pins))
+    conda = CONDA.format(name=table["name"], python=table["requires-python"])
+    (ROOT / "environment.yml").write_text(conda + "".join(f"      - {pin}" for pin in pins))
 
 
 if __name__ == "__main__":
