@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +27,53 @@ def read_rgb(path: str | Path) -> Pixels:
     """Read an image file as (H, W, 3) uint8 RGB.
 
     Gray and palette images are expanded to RGB and an alpha channel is dropped, as Pillow's ``convert("RGB")`` does.
+    The format is taken from the content, whatever the name ends in. An orientation tag is ignored.
 
     Raises:
-        HarnessError: the file is missing, is no image, is truncated, or has more than 8 bits per channel.
+        HarnessError: the file is missing, empty, no image, truncated, of several pages, larger than
+            ``MAX_IMAGE_PIXELS`` of Pillow, or its values are not 8-bit gray or RGB.
     """
+    with _opened(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return (width, height) in pixels from an image's header; errors are those of :func:`read_rgb`."""
+    with _opened(path) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image whose values are 8-bit gray or RGB; whatever Pillow raises then becomes one clear line."""
     try:
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise HarnessError(
-                    f"{path}: mode {image.mode} has more than 8 bits per channel; convert it to 8-bit RGB"
-                )
-            return np.asarray(image.convert("RGB"))
+            _check_values(path, image)
+            yield image
+    except HarnessError:
+        raise
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such image file") from error
     except UnidentifiedImageError as error:
-        raise HarnessError(f"{path}: not an image that Pillow can read; replace the file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        kind = "an empty file" if Path(path).stat().st_size == 0 else "not an image that Pillow can read"
+        raise HarnessError(f"{path}: {kind}; replace the file") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise HarnessError(f"{path}: too large ({error}); cut it into smaller images") from error
+    except MemoryError as error:
+        raise HarnessError(f"{path}: does not fit into memory; cut it into smaller images") from error
+    except Exception as error:  # on corrupt files Pillow's plugins raise almost anything
         raise HarnessError(f"{path}: corrupt or unreadable image ({error}); replace the file") from error
+
+
+def _check_values(path: str | Path, image: Image.Image) -> None:
+    raw = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))  # Pillow reads 16-bit RGB as 8-bit silently
+    if image.mode.startswith(("I", "F")) or ";16" in raw:
+        raise HarnessError(f"{path}: has more than 8 bits per channel (mode {image.mode}); convert it to 8-bit RGB")
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"):
+        raise HarnessError(f"{path}: is {image.mode}, which has no one way to RGB; convert it to 8-bit RGB")
+    pictures = getattr(image, "n_frames", 1)
+    if pictures > 1 and image.format != "MPO":  # the further pictures of an MPO are previews and depth maps
+        raise HarnessError(f"{path}: holds {pictures} pictures; save the one you mean on its own")
 
 
 def write_png(path: str | Path, pixels: Pixels) -> None:

@@ -15,13 +15,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images
 from harness.errors import HarnessError
 from harness.files import atomic_path, canonical_json, content_hash, write_text
-from harness.images import pixel_sha256
+from harness.images import image_size, pixel_sha256
 from harness.rng import Draws, numpy_stream
 
 PIXELS, INDEX = "pixels.bin", "index.json"
@@ -249,11 +248,7 @@ def _size(image: ImageFile) -> tuple[int, int]:
     """Return (width, height) from an image's header, or its crop."""
     if image.crop is not None:
         return image.crop, image.crop
-    try:
-        with Image.open(image.path) as opened:
-            return opened.size
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise HarnessError(f"{image.path}: corrupt or unreadable image ({error}); replace the file") from error
+    return image_size(image.path)
 
 
 def _reserve(temporary: Path, target: Path, size: int) -> None:

@@ -1,0 +1,207 @@
+"""Degraded benchmarks: same bytes for any order and number of workers, resumed without redoing, locked and verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets import benchmark, locks
+from harness.datasets.benchmark import generate, read_benchmark, verify_benchmark
+from harness.datasets.manifests import MANIFEST, read_manifest
+from harness.degradations.fixed import DEGRADATIONS, VERSION, degrade_all, select
+from harness.errors import HarnessError
+from harness.images import crop_to_multiple, pixel_sha256, read_rgb
+from tests.datasets.conftest import Catalogue, photograph, save
+
+SETS = ("clean", "blur_noise", "noise_jpeg")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_layout_pixels_and_manifests(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", SETS, tmp_path / "out", tiny, jobs=1)
+    folder = tmp_path / "out" / "tiny"
+    assert {path.name for path in folder.iterdir()} == {"hr", *SETS}
+    for name in ("a", "b", "c", "gray"):
+        hr = crop_to_multiple(read_rgb(tiny / "tiny" / f"{name}.png"), 4)
+        np.testing.assert_array_equal(read_rgb(folder / "hr" / f"{name}.png"), hr)
+        for degradation, pixels in degrade_all(hr, select(SETS), 4, VERSION, "tiny", name).items():
+            np.testing.assert_array_equal(read_rgb(folder / degradation / f"{name}.png"), pixels)
+            row = read_manifest(folder / degradation / MANIFEST).rows[name]
+            assert (row.width, row.height, row.sha256) == (*pixels.shape[1::-1], pixel_sha256(pixels))
+    header = read_manifest(folder / "noise_jpeg" / MANIFEST).header
+    assert header["version"] == VERSION
+    assert header["degradation"] == "noise_jpeg"
+    assert {"Pillow", "OpenCV", "NumPy", "dataset", "scale"} <= set(header)
+
+
+def test_bytes_depend_neither_on_workers_nor_on_order(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", SETS, tmp_path / "one", tiny, jobs=1)
+    generate("tiny", tuple(reversed(SETS)), tmp_path / "many", tiny, jobs=3)
+    for degradation in SETS:
+        generate("tiny", (degradation,), tmp_path / "apart", tiny, jobs=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "many") == contents(tmp_path / "apart")
+
+
+def test_finished_images_are_kept_and_damaged_ones_made_again(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    before = contents(tmp_path / "tiny")
+    folder = tmp_path / "tiny"
+    (folder / "clean" / "a.png").unlink()
+    (folder / "blur_noise" / "b.png").write_bytes(before["blur_noise/b.png"][:-40])
+    other = read_rgb(folder / "noise_jpeg" / "c.png").copy()
+    other[0, 0] ^= 1
+    save(folder / "noise_jpeg" / "c.png", other)
+    (folder / "clean" / MANIFEST).unlink()
+    (folder / "clean" / ".b.png.123.tmp").write_bytes(b"killed here")
+    save(folder / "clean" / "stranger.png", other)
+
+    made: list[tuple[str, tuple[str, ...]]] = []
+    original = benchmark.degrade_all
+    monkeypatch.setattr(
+        benchmark,
+        "degrade_all",
+        lambda hr, recipes, *key: made.append((key[-1], tuple(recipes))) or original(hr, recipes, *key),
+    )
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    assert made == [("a", ("clean",)), ("b", ("blur_noise",)), ("c", ("noise_jpeg",)), ("gray", ())]
+    assert contents(tmp_path / "tiny") == before
+
+
+def test_a_changed_original_is_degraded_again(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    save(tiny / "tiny" / "a.png", photograph("other", 41, 30))
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    generate("tiny", SETS, tmp_path / "fresh", tiny, jobs=1)
+    assert contents(tmp_path / "tiny") == contents(tmp_path / "fresh" / "tiny")
+
+
+def test_an_unreadable_image_loses_nothing_that_was_finished(tiny: Path, tmp_path: Path) -> None:
+    broken = tiny / "tiny" / "c.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:100])
+    with pytest.raises(HarnessError, match=r"c\.png: corrupt or unreadable"):
+        generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    assert (tmp_path / "tiny" / "clean" / "a.png").is_file()
+    assert not list(tmp_path.rglob(MANIFEST)), "an unfinished set has no manifest"
+    broken.write_bytes(whole)
+    assert generate("tiny", SETS, tmp_path, tiny, jobs=1) == [
+        "tiny: no lock files at x4 for clean, blur_noise, noise_jpeg: reproducible, but not checked"
+    ]
+
+
+def test_an_image_smaller_than_the_scale_is_named(tiny: Path, tmp_path: Path) -> None:
+    save(tiny / "tiny" / "b.png", photograph("b")[:3])
+    with pytest.raises(HarnessError, match=r"b\.png: smaller than the scale 4; remove it from tiny"):
+        generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
+
+
+def test_wrong_originals_are_refused(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    configs = write_catalogue(
+        {"known": {"kind": "benchmark", "images": 1, "folder": "known", "manifest": "known", "crop": 16}}
+    )
+    pixels = photograph("x")
+    path = save(tmp_path / "known" / "x.png", pixels)
+    row = f"x\t40\t32\t{pixel_sha256(pixels)}"
+    (configs / "manifests" / "known.tsv").write_text(f"name\twidth\theight\tsha256\n{row}\n")
+    generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
+    save(path, photograph("other"))
+    with pytest.raises(HarnessError, match=r"x\.png: not the original of the manifest \(other pixels, .*harness adopt"):
+        generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
+    save(path, photograph("x", 20, 16))
+    with pytest.raises(HarnessError, match=r"\(20 x 16 instead of 40 x 32"):
+        generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
+
+
+def test_locks_name_every_image_that_differs(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    for degradation in SETS:
+        locks.write_lock(tmp_path, "tiny", degradation)
+    assert generate("tiny", SETS, tmp_path, tiny, jobs=1) == []
+
+    path = locks.lock_path("tiny", "clean")
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("b\t")]
+    text = "\n".join(lines).replace(read_manifest(path).rows["gray"].sha256, "0" * 64)
+    path.write_text(text.replace("# Pillow: ", "# Pillow: 0.") + "\n")
+    expected = (
+        r"tiny/clean: 2 of 3 images differ from tiny\.clean\.tsv \(b, gray\); "
+        r"made here with Pillow \d.* locked with Pillow 0\."
+    )
+    with pytest.raises(HarnessError, match=expected):
+        generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    assert not (tmp_path / "tiny" / "clean" / MANIFEST).is_file(), "a refused set cannot be evaluated"
+    assert (tmp_path / "tiny" / "noise_jpeg" / MANIFEST).is_file()
+    (note,) = generate("tiny", SETS, tmp_path, tiny, jobs=1, allow_mismatch=True)
+    assert "(b, gray)" in note
+    assert (tmp_path / "tiny" / "clean" / MANIFEST).is_file()
+
+
+def test_other_scales_have_no_lock(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
+    locks.write_lock(tmp_path, "tiny", "clean")
+    (note,) = generate("tiny", ("clean",), tmp_path, tiny, jobs=1, scale=2)
+    assert "no lock files at x2 for clean" in note
+    assert read_rgb(tmp_path / "tiny" / "clean" / "a.png").shape == (15, 20, 3)
+
+
+def test_verify_names_changed_and_lost_files(tiny: Path, tmp_path: Path) -> None:
+    generate("tiny", SETS, tmp_path, tiny, jobs=1)
+    assert verify_benchmark(tmp_path, "tiny", "clean") == []
+    (tmp_path / "tiny" / "clean" / "a.png").unlink()
+    save(tmp_path / "tiny" / "clean" / "b.png", photograph("b", 10, 7))
+    lost, changed = verify_benchmark(tmp_path, "tiny", "clean")
+    assert lost.endswith("a.png: no such image file")
+    assert "b.png: its pixels are not those of manifest.tsv" in changed
+    with pytest.raises(HarnessError, match="not generated yet"):
+        read_benchmark(tmp_path, "tiny", "blur")
+
+
+def test_real_pairs_are_taken_as_they_are(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    write_catalogue(
+        {"pairs": {"kind": "real_paired", "images": 2, "folder": "p", "pattern": "HR/{name}", "low": "LR/{name}_x4"}}
+    )
+    for name in ("u", "v"):
+        save(tmp_path / "p" / "HR" / f"{name}.png", photograph(name, 40, 32))
+        save(tmp_path / "p" / "LR" / f"{name}_x4.png", photograph(name, 10, 8))
+    generate("pairs", ("real",), tmp_path / "out", tmp_path, jobs=2)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "out/pairs/real/u.png"), photograph("u", 10, 8))
+    np.testing.assert_array_equal(read_rgb(tmp_path / "out/pairs/hr/u.png"), photograph("u", 40, 32))
+    save(tmp_path / "p" / "LR" / "v_x4.png", photograph("v", 11, 8))
+    with pytest.raises(HarnessError, match=r"v\.png: 40 x 32 is not 4 times 11 x 8 of .*v_x4\.png"):
+        generate("pairs", ("real",), tmp_path / "out", tmp_path, jobs=1)
+
+
+def test_photographs_without_ground_truth_have_no_hr(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    write_catalogue({"wild": {"kind": "real_unpaired", "images": 1, "folder": "w"}})
+    save(tmp_path / "w" / "u.png", photograph("u", 13, 9))
+    assert generate("wild", ("real",), tmp_path / "out", tmp_path, jobs=1) == []
+    assert read_rgb(tmp_path / "out/wild/real/u.png").shape == (9, 13, 3)
+    assert not (tmp_path / "out/wild/hr").exists()
+    with pytest.raises(HarnessError, match=r"\['clean'\]: the dataset wild is real_unpaired, and allows \[real\]"):
+        generate("wild", ("clean",), tmp_path / "out", tmp_path, jobs=1)
+
+
+def test_training_data_is_not_degraded(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    write_catalogue({"train": {"kind": "folder", "folder": "t"}})
+    with pytest.raises(HarnessError, match="the dataset train is folder, and allows none: it is for training"):
+        generate("train", ("clean",), tmp_path, tmp_path, jobs=1)
+
+
+def test_a_full_disk_is_one_line(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(HarnessError, match="the disk is full; free some space and run again, nothing finished is lost"):
+        generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
+
+
+def test_every_degradation_can_be_generated_for_the_embedded_photographs(tmp_path: Path) -> None:
+    assert generate("embedded_test", tuple(DEGRADATIONS), tmp_path, tmp_path, jobs=2) == []
+    assert len(list((tmp_path / "embedded_test").rglob("*.png"))) == 4 * (1 + len(DEGRADATIONS))
