@@ -99,7 +99,7 @@ class Draws:
 
         numbers = np.empty((len(self.rows), *shape), np.float32)
         for index, row in enumerate(self.rows):
-            self.row(stream, row).random(out=numbers[index], dtype=np.float32)
+            self.row(stream, row).random(out=numbers[index, ...], dtype=np.float32)
         host = torch.from_numpy(numbers)
         if self.device == "cpu":
             return host
