@@ -135,7 +135,10 @@ class Taps:
         return Handles([_hook(p, i, function) for i, p in enumerate(points) if only is None or i in only])
 
     def capture(self, role: str) -> Capture:
-        """Keep the tensors at the taps of ``role`` of each forward pass in training mode, gradients attached."""
+        """Keep the tensors at the taps of ``role`` of each forward pass in training mode, gradients attached.
+
+        They are not copied: an activation behind the tap that works in place changes them.
+        """
         points = self.points(role)
         capture = Capture(role, len(points))
         capture._handles = [_hook(p, i, capture._keep) for i, p in enumerate(points)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -132,13 +133,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_checkpoint(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about pickle protocols that torch does not write
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
-            raise HarnessError(
-                f"{path}: refused: this pickle wants to run code; convert it to safetensors where you trust it"
-            ) from error
-        raise _corrupt(path, error) from error
+        # Torch's own message is not passed on: it advises to switch the protection off.
+        problem = "wants to run code" if "GLOBAL" in str(error) else "is corrupt or holds more than weights"
+        raise HarnessError(
+            f"{path}: refused: this pickle {problem}; fetch it again, or convert it to safetensors where you trust it"
+        ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise _corrupt(path, error) from error
 

@@ -97,12 +97,17 @@ class Trial:
             self.features.remove()
 
 
-def check(regularizer: type[Regularizer], options: Mapping[str, Any] | None = None) -> list[str]:
+def check(
+    regularizer: type[Regularizer],
+    options: Mapping[str, Any] | None = None,
+    networks: Mapping[str, NetworkSpec] | None = None,
+) -> list[str]:
     """Check a regularizer's conformance.
 
     Args:
         regularizer: the class.
         options: its options; the defaults complete them.
+        networks: on which networks, by name; by default :func:`small_networks`.
 
     Returns:
         Problems, one line each, that name check, network and remedy. Empty if all is well.
@@ -113,7 +118,7 @@ def check(regularizer: type[Regularizer], options: Mapping[str, Any] | None = No
         checked = validate(dict(options or {}), regularizer.Options, name, "options")
     except HarnessError as error:
         return [*problems, str(error)]
-    for label, network in small_networks().items():
+    for label, network in (small_networks() if networks is None else networks).items():
         case = Case(regularizer, checked, network)
         for each in _EACH:
             problems += [f"{name} on {label}: {problem}" for problem in _guarded(each, case)]

@@ -1,0 +1,15 @@
+"""Networks of the catalogue, small enough for tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.catalogues import CONFIGS
+from harness.spec import NetworkSpec
+from harness.yamlfile import load_mapping
+
+
+@pytest.fixture(scope="session")
+def networks() -> dict[str, NetworkSpec]:
+    """The catalogue of networks."""
+    return load_mapping(CONFIGS / "networks.yaml", NetworkSpec)

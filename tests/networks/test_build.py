@@ -1,0 +1,101 @@
+"""Building networks: seeded, by import path, with mistakes told in one line."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from harness.errors import HarnessError
+from harness.networks.build import build_network, import_network
+from harness.spec import NetworkSpec
+
+SMALL = ("srresnet_small", "rrdb_small", "swinir_small", "srresnet_x1_small", "swinir_x1_small")
+
+
+class Swallowing(nn.Module):
+    """Takes whatever it is given."""
+
+    def __init__(self, width: int = 2, **kwargs: object) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, width, 1)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    a, b = one.state_dict(), other.state_dict()
+    return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_are_a_function_of_the_seed(networks: dict[str, NetworkSpec], name: str) -> None:
+    first = build_network(networks[name], 1)
+    torch.rand(3)
+    assert same_weights(first, build_network(networks[name], 1))
+    assert not same_weights(first, build_network(networks[name], 2))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_global_random_state_is_untouched(networks: dict[str, NetworkSpec], name: str) -> None:
+    before = torch.get_rng_state()
+    network = build_network(networks[name], 1)
+    assert torch.equal(before, torch.get_rng_state())
+    assert network.training
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("srresnet", 1_517_571), ("rrdb", 16_697_987), ("swinir", 11_900_199)]
+)
+def test_full_networks_have_the_published_size(networks: dict[str, NetworkSpec], name: str, parameters: int) -> None:
+    assert sum(p.numel() for p in build_network(networks[name], 0).parameters()) == parameters
+
+
+def test_default_initialization_is_basicsr_s(networks: dict[str, NetworkSpec]) -> None:
+    weight = build_network(networks["srresnet"], 0).get_parameter("body.0.conv1.weight")
+    assert weight.std().item() == pytest.approx(0.1 * (2 / (64 * 9)) ** 0.5, rel=0.05)
+    bias = build_network(networks["srresnet"], 0).get_parameter("body.0.conv1.bias")
+    assert not bias.any()
+
+
+def test_pytorch_initialization_changes_the_residual_blocks_only(networks: dict[str, NetworkSpec]) -> None:
+    spec = networks["srresnet"]
+    default = build_network(spec, 0).state_dict()
+    reset = build_network(spec.model_copy(update={"initialization": "pytorch"}), 0).state_dict()
+    changed = {name for name in default if not torch.equal(default[name], reset[name])}
+    assert changed == {name for name in default if name.startswith("body.")}
+    bound = 1 / (64 * 9) ** 0.5  # Kaiming uniform with a = sqrt(5), PyTorch's default
+    weight = reset["body.3.conv2.weight"]
+    assert weight.abs().max().item() <= bound
+    assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+
+
+def test_pytorch_initialization_needs_blocks() -> None:
+    spec = NetworkSpec(path="torch.nn:Conv2d", arguments={"in_channels": 3, "out_channels": 3, "kernel_size": 1})
+    with pytest.raises(HarnessError, match="needs taps 'blocks'"):
+        build_network(spec.model_copy(update={"initialization": "pytorch"}), 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "message"),
+    [
+        ("no.such.module:Net", {}, "'no.such.module' cannot be imported"),
+        ("basicsr.archs.srresnet_arch:MSRResNets", {}, "there are: MSRResNet"),
+        ("math:sin", {}, "no network class 'sin' there; there are: none"),
+        (
+            "basicsr.archs.srresnet_arch:MSRResNet",
+            {"num_feats": 3},
+            "unknown argument 'num_feats'; it takes: num_in_ch",
+        ),
+        ("basicsr.archs.rrdbnet_arch:RRDBNet", {"num_feat": 8}, "num_in_ch, num_out_ch required, but not given"),
+        ("basicsr.archs.srresnet_arch:MSRResNet", {"upscale": 1}, "upscale"),
+        (f"{__name__}:Swallowing", {"widht": 3}, "unknown argument 'widht'; it takes: width"),
+    ],
+)
+def test_mistakes_are_one_line(path: str, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(HarnessError) as caught:
+        build_network(NetworkSpec(path=path, arguments=arguments), 0)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_any_class_by_import_path() -> None:
+    assert import_network("torch.nn:Conv2d") is nn.Conv2d

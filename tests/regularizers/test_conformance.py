@@ -1,0 +1,111 @@
+"""Every regularizer there is keeps what all must keep; a new file in the folder is tested without being named here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness.networks.taps import Taps
+from harness.regularizers import available, load_regularizer
+from harness.regularizers.base import DrawsSource, Regularizer
+from harness.regularizers.conformance import check, small_networks
+from harness.yamlfile import StrictModel
+
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("dropout", {"positions": ["all"]}),
+    ("dropout", {"kind": "element"}),
+    ("adaptive_dropout", {"gate": "learned", "order": "random"}),
+    ("simple_align", {"weight": 0}),
+]
+
+
+@pytest.mark.parametrize("name", available())
+def test_defaults(name: str) -> None:
+    problems = check(load_regularizer(name))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_variants(name: str, options: dict[str, Any]) -> None:
+    problems = check(load_regularizer(name), options)
+    assert not problems, "\n".join(problems)
+
+
+SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
+
+
+class Loose(StrictModel):
+    """Options without a default."""
+
+    rate: float
+
+
+class Careless(Regularizer):
+    """Does what a regularizer must not do."""
+
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Hook for good, in evaluation too, with global noise that depends on the steps before."""
+        self.steps = 0
+        network.get_submodule("conv_last").register_forward_pre_hook(self._noise)
+
+    def set_progress(self, fraction: Fraction) -> None:
+        self.steps += 1
+
+    def _noise(self, module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        return (inputs[0] * torch.rand(1) + self.steps,)
+
+
+class NoDefault(Regularizer):
+    """Has an option without a default."""
+
+    Options = Loose
+
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Do nothing."""
+
+
+class Breaking(Regularizer):
+    """Raises, and gives a penalty that is not a number."""
+
+    @property
+    def uses_features(self) -> bool:
+        return True
+
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Do nothing."""
+
+    def penalty(self, features: Tensor | None) -> Tensor | None:
+        assert features is not None
+        return (features.sum() * 0) / 0
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        raise ValueError("no gates")
+
+
+def test_carelessness_is_found_and_explained() -> None:
+    problems = "\n".join(check(Careless, networks=SRRESNET))
+    for part in (
+        "on srresnet_small: in eval() the network gives other pixels",
+        "on srresnet_small: it draws from a global random state; draw from draws() only",
+        "on srresnet_small: detach leaves 1 hooks in the network; put handles into self._handles",
+        "the same iteration of the same seed gives different numbers",
+        "an iteration depends on those before it",
+        "imports torch at the top",
+    ):
+        assert part in problems
+
+
+def test_a_missing_default_is_found() -> None:
+    problems = check(NoDefault, networks=SRRESNET)
+    assert "rate must have a default" in problems[0]
+    assert "options.rate: required, but not given" in problems[-1]
+
+
+def test_exceptions_are_reported_not_raised() -> None:
+    problems = check(Breaking, networks=SRRESNET)
+    assert any("gradients flow: raised ValueError: no gates" in problem for problem in problems)
