@@ -202,9 +202,12 @@ def compare(name: str, output: Pixels, target: Pixels, border: int, weights_root
 def _paired(
     measure: Callable[[torch.Tensor, Reference], torch.Tensor],
 ) -> Callable[[torch.Tensor, Reference | None], torch.Tensor]:
+    from harness.evaluation.fidelity import one_thread
+
     def measure_paired(outputs: torch.Tensor, reference: Reference | None) -> torch.Tensor:
         if reference is None:
             raise HarnessError("this metric compares with a ground truth, and the set has none")
-        return measure(outputs, reference)
+        with one_thread():
+            return measure(outputs, reference)
 
     return measure_paired

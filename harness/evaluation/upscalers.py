@@ -12,6 +12,7 @@ from torch import nn
 
 from harness.degradations.fixed import bicubic_upscale
 from harness.errors import HarnessError
+from harness.evaluation.fidelity import one_thread
 from harness.images import Pixels
 from harness.networks.sizes import forward_padded
 
@@ -78,7 +79,8 @@ class NetworkUpscaler:
         image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(self.device, non_blocking=True)
         with self._timed():
             result = forward_padded(self._network, image.float() / 255, self._scale)[0]
-        return to_8bit(result), result.isfinite().all()
+        with one_thread():
+            return to_8bit(result), result.isfinite().all()
 
     @property
     def seconds(self) -> float:
