@@ -8,12 +8,13 @@ Each check is a function that yields problems, with what to do about them.
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from random import getstate
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from harness.yamlfile import StrictModel, load_mapping, validate
 ITERATIONS = 100
 """Of the pretended training."""
 
+_CATALOGUE = Path(__file__).resolve().parents[2] / "configs" / "networks.yaml"
 _SEED = 5
 _GROUND_TRUTHS = 4
 _LATER = 30
@@ -127,9 +129,7 @@ def check(
 
 def small_networks() -> dict[str, NetworkSpec]:
     """Return a small one of each kind of network in ``configs/networks.yaml``, by name."""
-    from harness.catalogues import CONFIGS
-
-    networks = load_mapping(CONFIGS / "networks.yaml", NetworkSpec)
+    networks = load_mapping(_CATALOGUE, NetworkSpec)
     return {name: spec for name, spec in networks.items() if name.endswith("_small") and "_x1" not in name}
 
 
@@ -273,7 +273,7 @@ def _same(one: Step, other: Step) -> bool:
 
 def _global_states() -> tuple[Any, ...]:
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, random.getstate()
+    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, getstate()
 
 
 def _hook_count(network: nn.Module) -> int:
