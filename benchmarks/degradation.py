@@ -44,8 +44,8 @@ def measure(
         seed: of images and parameters.
 
     Returns:
-        ``ratio``: reference over harness, the ratio of the medians of whole batches; ``ratio_paired``: the median of the
-        ratios of the same batch. ``seconds``: median per batch of both sides, ``total`` and step by step (steps
+        ``ratio``: reference over harness, the ratio of the medians of whole batches; ``ratio_paired``: the median of
+        the ratios of the same batch. ``seconds``: median per batch of both sides, ``total`` and step by step (steps
         of an image-by-image run: time over threads). ``conditions``: sizes, threads, torch version.
     """
     spec = SecondOrderSpec(kinds_per="batch")
@@ -59,7 +59,9 @@ def measure(
         if iteration >= 0:  # the first one warms up
             times["harness"].append(own)
             times["reference"].append(other)
-    seconds = {side: {name: median(t[name] for t in runs) for name in ("total", *STEPS)} for side, runs in times.items()}
+    seconds = {
+        side: {name: median(t[name] for t in runs) for name in ("total", *STEPS)} for side, runs in times.items()
+    }
     paired = [r["total"] / h["total"] for r, h in zip(times["reference"], times["harness"], strict=True)]
     return {
         "ratio": seconds["reference"]["total"] / seconds["harness"]["total"],

@@ -1,12 +1,15 @@
 """The second-order degradation put together from BasicSR 1.4.2's own functions, as ``RealESRNetModel.feed_data`` does.
 
-That model cannot be used itself: it calls ``.cuda()`` and draws its parameters between its steps. Here the parameters are
+That model cannot be used itself: it calls ``.cuda()`` and draws its parameters between its steps. Here they are
 handed in, so that the same work can be timed, and its result compared. It needs ``kinds_per: batch``, because
 BasicSR draws the kinds of noise, the second blur and the final order once per batch.
 """
 
 from __future__ import annotations
 
+import harness.compat  # noqa: F401
+
+# isort: split
 import math
 import random
 from collections.abc import Iterator
@@ -14,9 +17,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
-import harness.compat  # noqa: F401
 from basicsr.data.degradations import (
     add_gaussian_noise_pt,
     add_poisson_noise_pt,
@@ -25,6 +25,8 @@ from basicsr.data.degradations import (
 )
 from basicsr.utils import DiffJPEG, USMSharp
 from basicsr.utils.img_process_util import filter2D
+from torch import Tensor
+
 from harness.degradations.kernels import FAMILIES
 from harness.degradations.parameters import Blur, Flags, Parameters, Stage
 from harness.degradations.spec import SecondOrderSpec, StageSpec

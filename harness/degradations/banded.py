@@ -31,12 +31,14 @@ class Band:
     def of(cls, matrix: Tensor, device: torch.device) -> Band:
         """Find the band of a matrix (on the host) for the block size that suits the device."""
         rows, columns = matrix.shape
-        step = strategy_of(device).band_block or rows
+        step = strategy_of(device).band_block
+        if step is None or step >= rows:
+            return cls(matrix.to(device), ((0, rows, 0, columns),))
         blocks = []
         for first in range(0, rows, step):
             end = min(first + step, rows)
             used = matrix[first:end].any(dim=0).nonzero()
-            blocks.append((first, end, int(used[0]), int(used[-1]) + 1) if step < rows else (first, end, 0, columns))
+            blocks.append((first, end, int(used[0]), int(used[-1]) + 1))
         return cls(matrix.to(device), tuple(blocks))
 
 
@@ -53,15 +55,25 @@ def apply_bands(images: Tensor, rows: Band, columns: Band) -> Tensor:
     """
     count, channels, height, width = images.shape
     planes = images.reshape(count * channels, height, width)
-    middle = planes.new_empty(count * channels, len(rows.matrix), width)
-    if len(rows.blocks) == 1:
-        torch.matmul(rows.matrix, planes, out=middle)
-    else:
-        for source, target in zip(planes, middle, strict=True):
-            for first, end, left, right in rows.blocks:
-                torch.mm(rows.matrix[first:end, left:right], source[left:right], out=target[first:end])
-    lines = middle.view(-1, width)
-    result = lines.new_empty(len(lines), len(columns.matrix))
-    for first, end, left, right in columns.blocks:
-        torch.mm(lines[:, left:right], columns.matrix[first:end, left:right].T, out=result[:, first:end])
+    middle = _multiply_rows(rows, planes)
+    result = _multiply_columns(middle.view(-1, width), columns)
     return result.view(count, channels, len(rows.matrix), len(columns.matrix))
+
+
+def _multiply_rows(band: Band, planes: Tensor) -> Tensor:
+    if len(band.blocks) == 1:
+        return torch.matmul(band.matrix, planes)
+    result = planes.new_empty(len(planes), len(band.matrix), planes.shape[2])
+    for source, target in zip(planes, result, strict=True):
+        for first, end, left, right in band.blocks:
+            torch.mm(band.matrix[first:end, left:right], source[left:right], out=target[first:end])
+    return result
+
+
+def _multiply_columns(lines: Tensor, band: Band) -> Tensor:
+    if len(band.blocks) == 1:
+        return torch.mm(lines, band.matrix.T)
+    result = lines.new_empty(len(lines), len(band.matrix))
+    for first, end, left, right in band.blocks:
+        torch.mm(lines[:, left:right], band.matrix[first:end, left:right].T, out=result[:, first:end])
+    return result

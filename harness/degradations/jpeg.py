@@ -88,11 +88,10 @@ def _tables(device: torch.device) -> _Tables:
 
 def dct_matrix() -> npt.NDArray[np.float64]:
     """Return the (64, 64) matrix whose columns are the orthonormal waves of an 8 x 8 block, row by row."""
-    position = np.arange(8)
+    position = np.arange(8.0)
     waves = np.cos((2 * position[:, None] + 1) * position[None, :] * np.pi / 16) / 2
     waves[:, 0] /= np.sqrt(2)
-    matrix: npt.NDArray[np.float64] = np.kron(waves, waves)
-    return matrix
+    return np.kron(waves, waves).astype(np.float64)
 
 
 def _code(blocks: Tensor, tables: _Tables, steps: Tensor) -> Tensor:
@@ -111,13 +110,13 @@ def _halve(planes: Tensor) -> Tensor:
 
 def _to_blocks(planes: Tensor) -> Tensor:
     """Return (N, C, H, W) as (N, C * blocks, 64), a copy."""
-    count, channels, height, width = planes.shape
+    count, _, height, width = planes.shape
     blocks = planes.unflatten(3, (width // 8, 8)).unflatten(2, (height // 8, 8)).transpose(3, 4)
     return blocks.reshape(count, -1, 64)
 
 
 def _from_blocks(blocks: Tensor, planes: Tensor) -> None:
-    """Write blocks (N, C * blocks, 64) into (N, C, H, W), each pixel twice in both directions where they are half its size."""
+    """Write blocks (N, C * blocks, 64) into (N, C, H, W); each pixel twice both ways if they are half that size."""
     count, channels, height, width = planes.shape
     repeats = 2 if blocks.numel() < planes.numel() else 1
     side = 8 * repeats

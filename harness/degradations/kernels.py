@@ -7,6 +7,8 @@ surrounded by zeros. Kernels are made on the host in float64: they cost microsec
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import j1
@@ -86,7 +88,8 @@ def pulses(count: int, side: int) -> Floats:
 
 def _offsets(side: int) -> tuple[Floats, Floats]:
     axis = np.arange(side, dtype=np.float64) - side // 2
-    return axis[:, None] * np.ones(side), axis[None, :] * np.ones((side, 1))
+    x, y = np.meshgrid(axis, axis)
+    return y, x
 
 
 def _support(sizes: Ints, side: int) -> npt.NDArray[np.bool_]:
@@ -100,5 +103,5 @@ def _normalized(kernels: Floats) -> Floats:
     return normalized
 
 
-def _column(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values[:, None, None]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.degradations.poisson import sample_counts
+from harness.degradations.strategy import strategy_of
 
 _LUMA = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale, which the reference uses
 _LEVELS = 256
@@ -34,8 +35,8 @@ def add_gaussian_noise(images: Tensor, normals: Tensor, sigma: Tensor) -> Tensor
 def add_poisson_noise(images: Tensor, scale: Tensor, gray: bool | Tensor, sample: Sampler) -> Tensor:
     """Return ``clip(images + scale * (Poisson(v q) / v - q), 0, 1)``.
 
-    ``q`` is the image (or its luma, where gray) rounded to 8-bit levels, and ``v`` the number of different levels in it,
-    rounded up to a power of two.
+    ``q`` is the image (or its luma, where gray) rounded to 8-bit levels, and ``v`` the number of different levels in
+    it, rounded up to a power of two.
 
     Args:
         images: (N, 3, H, W) float32.
@@ -71,9 +72,9 @@ def _levels(images: Tensor, gray: bool | Tensor) -> Tensor:
 def _bits(levels: Tensor) -> Tensor:
     """Return the smallest b with 2 ** b at least the number of different levels of each image, (N, 1, 1, 1) int32."""
     flat = levels.flatten(1)
-    if levels.device.type == "cpu":
+    if strategy_of(levels.device).count_with_bincount:
         present = torch.stack([torch.bincount(image, minlength=_LEVELS) for image in flat]) > 0
-    else:  # bincount would wait for the device
+    else:
         present = torch.zeros(len(flat), _LEVELS, dtype=torch.bool, device=flat.device)
         present.scatter_(1, flat.long(), True)
     powers = 2 ** torch.arange(8, device=levels.device)

@@ -21,8 +21,8 @@ Flags = npt.NDArray[np.bool_]
 Uniforms = Mapping[str, Floats]
 
 # Places in the vectors of uniform numbers. Append only: moving a name changes all training data.
-_STAGE = ("size", "sinc", "cutoff", "family", "sigma_x", "sigma_y", "rotation", "beta_side", "beta")
-_STAGE += ("blur", "gaussian", "strength", "gray", "quality")
+_KERNEL = ("size", "sinc", "cutoff", "family", "sigma_x", "sigma_y", "rotation", "beta_side", "beta")
+_STAGE = (*_KERNEL, "blur", "gaussian", "strength", "gray", "quality")
 _FINAL = ("size", "sinc", "cutoff", "order")
 _BATCH = ("direction1", "factor1", "mode1", "direction2", "factor2", "mode2", "mode3")
 _KINDS = ("blur1", "gaussian1", "blur2", "gaussian2", "order")

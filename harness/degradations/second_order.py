@@ -8,6 +8,7 @@ number of threads either, bit for bit, because every image is computed alone. On
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -113,8 +114,8 @@ def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draw
     height, width = lr.shape[-2:]
     if patch % scale != 0 or side > min(height, width):
         raise HarnessError(
-            f"training.patch: {patch} must be a multiple of the scale {scale} and at most {min(height, width) * scale}, "
-            "the degraded crop"
+            f"training.patch: {patch} must be a multiple of the scale {scale} and at most "
+            f"{min(height, width) * scale}, the degraded crop"
         )
     shared = replace(draws, view=0)
     small, large = [], []
@@ -147,13 +148,7 @@ def final_size(hr: Tensor, scale: int) -> tuple[int, int]:
 def run(hr: Tensor, plans: Sequence[Plan], scale: int, usm_target: bool) -> tuple[Tensor, list[Tensor]]:
     """Sharpen a batch and carry out one plan per view, on all images at once."""
     target = sharpen(hr) if usm_target else hr
-    return target, [_last(steps(target, plan, scale)) for plan in plans]
-
-
-def _last(images: Iterator[tuple[str, Tensor]]) -> Tensor:
-    for _, latest in images:  # keeps no intermediate image
-        pass
-    return latest
+    return target, [deque(steps(target, plan, scale), maxlen=1).pop()[1] for plan in plans]
 
 
 def steps(target: Tensor, plan: Plan, scale: int) -> Iterator[tuple[str, Tensor]]:
@@ -261,7 +256,7 @@ def _replace(images: Tensor, members: Members, function: Callable[[Tensor, Membe
 
 @contextmanager
 def exact_products() -> Iterator[None]:
-    """Multiply matrices in full float32, whatever the training step asked for: TF32 and bf16 have too few bits for pixels."""
+    """Multiply matrices in full float32, whatever the training step asked for: TF32 is too coarse for pixels."""
     precision = torch.get_float32_matmul_precision()
     if precision != "highest":
         torch.set_float32_matmul_precision("highest")

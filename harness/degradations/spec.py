@@ -52,7 +52,12 @@ class ResizeMix(_Mix):
 
 
 def _check_range(
-    name: str, bounds: tuple[float, float], *, above: float | None = None, least: float = 0.0, most: float = float("inf")
+    name: str,
+    bounds: tuple[float, float],
+    *,
+    above: float | None = None,
+    least: float = 0.0,
+    most: float = float("inf"),
 ) -> None:
     low, high = bounds
     if not low <= high:
@@ -146,8 +151,8 @@ class SecondOrderSpec(_Frozen):
         final_sinc_probability: probability of a sinc filter at the final size, before or after the last JPEG.
         final_sinc_sizes: smallest and largest side of that filter in pixels, odd.
         final_sinc_first_probability: probability that resize and sinc come before the last JPEG.
-        kinds_per: who shares the choices between kinds: Gaussian or Poisson noise, second blur or none, and the order of
-            the last sinc and JPEG. ``image``: every image has its own (the default). ``batch``: one choice
+        kinds_per: who shares the choices between kinds: Gaussian or Poisson noise, second blur or none, and the order
+            of the last sinc and JPEG. ``image``: every image has its own (the default). ``batch``: one choice
             for the whole batch, as in BasicSR's code. Strengths, kernels and qualities are per image either way.
     """
 

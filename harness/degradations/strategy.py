@@ -21,17 +21,32 @@ class Strategy:
         largest_direct_filter: kernels up to this side are applied directly, larger ones by FFT.
         band_block: rows per block of a banded matrix product; None multiplies the full matrix.
         enlarge_by_matrix: enlarge images by banded matrix products instead of torch's interpolation.
+        count_with_bincount: count the levels of an image with ``bincount``, which waits for a device, instead of by a
+            scatter, which does not.
     """
 
     image_by_image: bool
     largest_direct_filter: int
     band_block: int | None
     enlarge_by_matrix: bool
+    count_with_bincount: bool
 
 
 _STRATEGIES = {
-    "cpu": Strategy(image_by_image=True, largest_direct_filter=7, band_block=80, enlarge_by_matrix=True),
-    "cuda": Strategy(image_by_image=False, largest_direct_filter=0, band_block=None, enlarge_by_matrix=False),
+    "cpu": Strategy(
+        image_by_image=True,
+        largest_direct_filter=7,
+        band_block=80,
+        enlarge_by_matrix=True,
+        count_with_bincount=True,
+    ),
+    "cuda": Strategy(
+        image_by_image=False,
+        largest_direct_filter=0,
+        band_block=None,
+        enlarge_by_matrix=False,
+        count_with_bincount=False,
+    ),
 }
 
 

@@ -32,10 +32,15 @@ def map_images(function: Callable[[int], None], count: int) -> None:
 @lru_cache(maxsize=4)
 def _pool(process: int, workers: int) -> ThreadPoolExecutor:
     """Return the threads of this process (a fork inherits none of its parent's)."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="degrade", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="degrade", initializer=_be_single_threaded)
     started = threading.Barrier(workers)
     for future in [pool.submit(started.wait) for _ in range(workers)]:
         future.result()
     # Torch's setting belongs to the thread, but threads to come take over the last one that was made.
     torch.set_num_threads(workers)
     return pool
+
+
+def _be_single_threaded() -> None:
+    torch.get_num_threads()  # a thread's first use of torch takes over the process's setting; let that come first
+    torch.set_num_threads(1)

@@ -39,7 +39,7 @@ def sharpen(images: Tensor, weight: float = 0.5, threshold: float = 10.0) -> Ten
     mask = ((residual.abs() * 255) > threshold).to(images.dtype)
     soft_mask = apply_bands(mask, rows, columns)
     sharp = torch.add(images, residual, alpha=weight, out=residual).clamp_(0, 1)
-    return sharp.sub_(images).mul_(soft_mask).add_(images)
+    return sharp.sub_(images).mul_(soft_mask).add_(images).clamp_(0, 1)
 
 
 def gaussian_matrix(length: int) -> Tensor:

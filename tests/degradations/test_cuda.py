@@ -1,0 +1,121 @@
+"""CPU and CUDA give the same images from the same parameters and the same noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness.degradations import jpeg, second_order
+from harness.degradations.filters import filter2d
+from harness.degradations.kernels import sinc_kernels
+from harness.degradations.noise import add_gaussian_noise, add_poisson_noise, poisson_sampler
+from harness.degradations.poisson import sample_counts
+from harness.degradations.resize import resize_by
+from harness.degradations.second_order import aligned_crop, degrade
+from harness.degradations.spec import SecondOrderSpec
+from harness.degradations.usm import sharpen
+from harness.rng import Draws
+
+pytestmark = pytest.mark.gpu
+
+SPEC = SecondOrderSpec()
+
+
+def _images(count: int = 4, side: int = 128) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    images = F.interpolate(torch.rand(count, 3, 9, 9, generator=generator), size=(side, side), mode="bicubic")
+    return images.clamp(0, 1).mul(255).round().div(255)
+
+
+def _column(*values: float) -> Tensor:
+    return torch.tensor(values).view(-1, 1, 1, 1)
+
+
+def _close(on_cuda: Tensor, on_cpu: Tensor, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(on_cuda.cpu(), on_cpu, rtol=0, atol=tolerance)
+
+
+def test_filters() -> None:
+    kernels = torch.from_numpy(sinc_kernels(np.array([7, 13, 21, 9]), np.array([1.1, 2.0, 3.0, 1.5]), 21)).float()
+    _close(filter2d(_images().cuda(), kernels.cuda()), filter2d(_images(), kernels))
+
+
+def test_unsharp_mask() -> None:
+    difference = (sharpen(_images().cuda()).cpu() - sharpen(_images())).abs()
+    assert (difference > 1e-5).float().mean() < 0.05  # neighbours of pixels on the threshold
+    assert difference.max() < 1e-3
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.3])
+@pytest.mark.parametrize("mode", ["area", "bilinear", "bicubic"])
+def test_resize(factor: float, mode: str) -> None:
+    _close(resize_by(_images().cuda(), factor, mode), resize_by(_images(), factor, mode))
+
+
+def test_noise_from_the_same_numbers() -> None:
+    images, strength = _images(), _column(1.0, 2.0, 0.5, 3.0)
+    normals = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    numbers = torch.empty(images.shape, dtype=torch.int32).random_(generator=torch.Generator().manual_seed(1))
+    _close(
+        add_gaussian_noise(images.cuda(), normals.cuda(), strength.cuda()),
+        add_gaussian_noise(images, normals, strength),
+    )
+    gray = _column(1, 0, 1, 0).bool()
+    numbers[[0, 2]] = numbers[[0, 2], :1]
+    on_cuda = add_poisson_noise(images.cuda(), strength.cuda(), gray.cuda(), poisson_sampler(numbers.cuda()))
+    on_cpu = add_poisson_noise(images, strength, gray, poisson_sampler(numbers))
+    assert ((on_cuda.cpu() - on_cpu).abs() > 1e-5).float().mean() < 1e-3  # luma on the edge between two levels
+    levels = (images * 255).round().to(torch.uint8)
+    bits = torch.full((4, 1, 1, 1), 8)
+    counts = sample_counts(levels.cuda(), bits.cuda(), numbers.cuda())
+    assert torch.equal(counts.cpu(), sample_counts(levels, bits, numbers))
+
+
+def test_jpeg() -> None:
+    factors = torch.from_numpy(jpeg.quality_factors(np.array([30.0, 50.0, 70.0, 95.0]))).float()
+    difference = (jpeg.compress(_images().cuda(), factors.cuda()).cpu() - jpeg.compress(_images(), factors)).abs()
+    assert (difference > 1e-5).float().mean() < 0.02  # units with a coefficient on a tie
+
+
+@pytest.mark.parametrize("kinds_per", ["image", "batch"])
+def test_whole_degradation_from_the_same_numbers(kinds_per: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Torch's engines differ between devices: both sides get the CPU's numbers here.
+    spec = SPEC.model_copy(update={"kinds_per": kinds_per})
+    original = second_order._pixels
+
+    def from_the_cpu(images: Tensor, gray: Tensor, members: object, draws: Draws, *rest: object) -> Tensor:
+        host = Draws(draws.seed, draws.iteration, draws.view, draws.rows, "cpu")
+        numbers: Tensor = original(images.cpu(), gray, members, host, *rest)  # type: ignore[arg-type]
+        return numbers.to(images.device)
+
+    monkeypatch.setattr(second_order, "_pixels", from_the_cpu)
+    for iteration in range(6):
+        target, lr = degrade(_images(), spec, 4, Draws(0, iteration, 0, range(4)))
+        other_target, other_lr = degrade(_images().cuda(), spec, 4, Draws(0, iteration, 0, range(4), "cuda"))
+        _close(other_target, target, 1e-3)
+        difference = (other_lr.cpu() - lr).abs()
+        assert (difference > 1e-5).float().mean() < 0.1
+        assert difference.mean() < 1e-3
+
+
+def test_nothing_waits_for_the_device() -> None:
+    draws = Draws(0, 0, 0, range(4), "cuda")
+    images = _images().cuda()
+    degrade(images, SPEC, 4, draws)  # builds the tables, once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for iteration in range(4):
+            draws = Draws(0, iteration, 0, range(4), "cuda")
+            aligned_crop(*degrade(images, SPEC, 4, draws), 32, 4, draws)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_same_draws_give_the_same_images() -> None:
+    draws = Draws(0, 5, 0, range(4), "cuda")
+    one, other = (degrade(_images().cuda(), SPEC, 4, draws) for _ in range(2))
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
