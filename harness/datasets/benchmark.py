@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import PIL
-
 from harness.datasets.catalogue import find_entry
 from harness.datasets.locks import check_lock
-from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
+from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images
 from harness.datasets.stamped import keep_finished, write_stamped
@@ -47,7 +45,7 @@ class _Task:
     folder: Path
     degradations: tuple[str, ...]
     scale: int
-    original: Row | None
+    originals: Mapping[str, Row]
 
     def run(self) -> dict[str, Row]:
         """Return one row per folder: the degradations and, where there is a ground truth, ``hr``."""
@@ -71,6 +69,7 @@ class _Task:
             pixels = self._read()
             return {REAL: self._keep_or_write(REAL, pixels, pixel_sha256(pixels))}
         hr, low = self._read(), read_rgb(self.image.low)
+        self._check(self.image.low, self.image.low_key, low)
         if hr.shape[:2] != (low.shape[0] * self.scale, low.shape[1] * self.scale):
             sizes = f"{hr.shape[1]} x {hr.shape[0]} is not {self.scale} times {low.shape[1]} x {low.shape[0]}"
             raise HarnessError(
@@ -81,9 +80,13 @@ class _Task:
 
     def _read(self) -> Pixels:
         pixels = self.image.read()
-        if self.original is not None:
-            _check_original(self.image, pixels, self.original)
+        self._check(self.image.path, self.image.key, pixels if self.image.crop is None else read_rgb(self.image.path))
         return pixels
+
+    def _check(self, path: Path, key: str, pixels: Pixels) -> None:
+        if key in self.originals and (problem := difference(pixels, self.originals[key])):
+            advice = "`python -m harness adopt` says which copy you have"
+            raise HarnessError(f"{path}: not the original of the manifest ({problem}); {advice}")
 
     def _stamp(self, name: str, source: str, recipe: Recipe) -> str:
         """Return a hash of everything that the pixels of one degraded image follow from."""
@@ -138,7 +141,7 @@ def generate(
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name / MANIFEST).unlink(missing_ok=True)
     originals = _originals(dataset)
-    tasks = [_Task(image, dataset, folder, names, scale, originals.get(image.name)) for image in images]
+    tasks = [_Task(image, dataset, folder, names, scale, originals) for image in images]
     made = list(parallel_map(_Task.run, tasks, jobs, f"degrade {dataset}"))
     for name in folders:
         _remove_others(folder / name, {image.name for image in images})
@@ -204,20 +207,6 @@ def _check_names(dataset: str, names: tuple[str, ...]) -> None:
 def _originals(dataset: str) -> Mapping[str, Row]:
     path = find_entry(dataset).manifest_path
     return {} if path is None else read_manifest(path).rows
-
-
-def _check_original(image: ImageFile, pixels: Pixels, row: Row) -> None:
-    whole = pixels if image.crop is None else read_rgb(image.path)
-    if pixel_sha256(whole) == row.sha256:
-        return
-    size = f"{whole.shape[1]} x {whole.shape[0]}"
-    detail = (
-        f"{size} instead of {row.width} x {row.height}" if size != f"{row.width} x {row.height}" else "other pixels"
-    )
-    raise HarnessError(
-        f"{image.path}: not the original of the manifest ({detail}, read with Pillow {PIL.__version__}); "
-        "`python -m harness adopt` says which copy you have"
-    )
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL
+
 from harness.errors import HarnessError
 from harness.files import write_text
 from harness.images import Pixels, pixel_sha256
@@ -83,6 +85,14 @@ def read_manifest(path: str | Path) -> Manifest:
     if not rows:
         raise HarnessError(f"{path}: the manifest lists no images")
     return Manifest(header, rows)
+
+
+def difference(pixels: Pixels, row: Row) -> str | None:
+    """Say how an image differs from its row, or return None if it is the same."""
+    height, width = pixels.shape[:2]
+    if (width, height) != (row.width, row.height):
+        return f"{width} x {height} pixels instead of {row.width} x {row.height}"
+    return None if pixel_sha256(pixels) == row.sha256 else f"other pixels, read with Pillow {PIL.__version__}"
 
 
 def _parse(columns: list[str], line: str, place: str) -> Row:

@@ -23,13 +23,17 @@ class ImageFile:
     Attributes:
         name: its name in every table; unique within the dataset.
         path: the file of the (HR) image.
+        key: its name in the pixel manifest: the path below the dataset's folder, without suffix.
         low: the file of the LR image of a real pair.
+        low_key: its name in the manifest.
         crop: side in pixels of the centre crop that the dataset takes, if any.
     """
 
     name: str
     path: Path
+    key: str
     low: Path | None = None
+    low_key: str = ""
     crop: int | None = None
 
     def read(self) -> Pixels:
@@ -73,7 +77,7 @@ def resolve_images(name: str, data_root: str | Path) -> list[ImageFile]:
     folder = Path(data_root) / entry.folder
     low = _match(folder, entry.low) if entry.low else {}
     files = _match(folder, entry.pattern)
-    return [ImageFile(key, files[key], low.get(key), entry.crop) for key in sorted(files)]
+    return [_image(name, files[name], low.get(name), folder, entry.crop) for name in sorted(files)]
 
 
 def missing(name: str, data_root: str | Path) -> str | None:
@@ -85,30 +89,36 @@ def missing(name: str, data_root: str | Path) -> str | None:
     if not folder.is_dir():
         return f"{name}: no folder {folder}; {_advice(name, entry)}"
     files = _match(folder, entry.pattern)
+    low = _match(folder, entry.low) if entry.low else {}
     if not files:
         return f"{name}: no images in {folder}; {_advice(name, entry)}"
-    if entry.low is not None:
-        low = _match(folder, entry.low)
-        if set(low) != set(files):
-            alone = sorted(set(low) ^ set(files))
-            return f"{name}: {folder}: without the other half of their pair: {_some(alone)}; {_advice(name, entry)}"
-    return _wrong_names(name, entry, folder, set(files))
+    if entry.low and set(low) != set(files):
+        alone = sorted(set(low) ^ set(files))
+        return f"{name}: {folder}: without the other half of their pair: {_some(alone)}; {_advice(name, entry)}"
+    if entry.images is not None and entry.manifest is None and len(files) != entry.images:
+        return f"{name}: {folder}: {len(files)} images where {entry.images} belong; {_advice(name, entry)}"
+    return _wrong_names(name, entry, folder, {_key(path, folder) for path in (*files.values(), *low.values())})
 
 
 def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) -> str | None:
-    if entry.manifest_path is not None:
-        wanted = set(read_manifest(entry.manifest_path).rows)
-        if wanted - found:
-            lost = sorted(wanted - found)
-            return (
-                f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {_some(lost)}; {_advice(name, entry)}"
-            )
-        if found - wanted:
-            extra = sorted(found - wanted)
-            return f"{name}: {folder}: images that do not belong to {name}: {_some(extra)}; remove them from the folder"
-    if entry.images is not None and len(found) != entry.images:
-        return f"{name}: {folder}: {len(found)} images where {entry.images} belong; {_advice(name, entry)}"
+    if entry.manifest_path is None:
+        return None
+    wanted = set(read_manifest(entry.manifest_path).rows)
+    if wanted - found:
+        lost = sorted(wanted - found)
+        return f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {_some(lost)}; {_advice(name, entry)}"
+    if found - wanted:
+        extra = sorted(found - wanted)
+        return f"{name}: {folder}: images that do not belong to {name}: {_some(extra)}; remove them from the folder"
     return None
+
+
+def _image(name: str, path: Path, low: Path | None, folder: Path, crop: int | None) -> ImageFile:
+    return ImageFile(name, path, _key(path, folder), low, _key(low, folder) if low else "", crop)
+
+
+def _key(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def _match(folder: Path, pattern: str) -> dict[str, Path]:
@@ -134,7 +144,7 @@ def _embedded(name: str, entry: DatasetEntry) -> list[ImageFile]:
     problem = _embedded_missing(name, entry)
     if problem:
         raise HarnessError(problem)
-    return [ImageFile(key, _package_file(entry.files[key]), None, entry.crop) for key in sorted(entry.files)]
+    return [ImageFile(key, _package_file(entry.files[key]), key, crop=entry.crop) for key in sorted(entry.files)]
 
 
 def _embedded_missing(name: str, entry: DatasetEntry) -> str | None:

@@ -115,7 +115,7 @@ def test_wrong_originals_are_refused(tmp_path: Path, write_catalogue: Catalogue)
     with pytest.raises(HarnessError, match=r"x\.png: not the original of the manifest \(other pixels, .*harness adopt"):
         generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
     save(path, photograph("x", 20, 16))
-    with pytest.raises(HarnessError, match=r"\(20 x 16 instead of 40 x 32"):
+    with pytest.raises(HarnessError, match=r"\(20 x 16 pixels instead of 40 x 32"):
         generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
 
 
