@@ -16,7 +16,7 @@ from harness.files import write_text
 from harness.reporting.formats import PlainTable, latex_document
 from harness.reporting.records import Key, Records
 from harness.reporting.study import Study
-from harness.reporting.tables import page
+from harness.reporting.templates import page
 
 
 def costs(study: Study, records: Records) -> pd.DataFrame:

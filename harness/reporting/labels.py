@@ -17,7 +17,7 @@ class MetricLabel:
     @property
     def axis(self) -> str:
         """Title with unit, for axes and headings."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
     @property
     def direction(self) -> str:

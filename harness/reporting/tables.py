@@ -7,28 +7,30 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from harness.files import write_text
 from harness.reporting import render
 from harness.reporting.comparison import Comparison, comparison, scopes
+from harness.reporting.cost import write_costs
 from harness.reporting.formats import PlainTable, csv_text, latex_document
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
+from harness.reporting.records import load_records
 from harness.reporting.results import load
 from harness.reporting.study import AVERAGE, Study
 from harness.reporting.summary import rank_table, summarize
-from harness.reporting.templates import render_template
+from harness.reporting.templates import page
 
 _INTEGERS = ("seeds", "seeds_total", "images", "failed", "missing", "total")
 
 
-def write_tables(metrics: str | Path, study: Study, folder: str | Path) -> list[Path]:
+def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: str | Path) -> list[Path]:
     """Write the tables of an aggregated metrics file below ``folder`` and return their paths, sorted.
 
     ``main.{md,csv,tex,html}``: the first metric, averaged over data sets. ``<metric>.{md,csv,tex,html}``: the average
     and each data set. ``summary.csv``: every number of :func:`harness.reporting.summary.summarize`. ``ranks.csv``: how
     stable the ranking is. ``failures.{md,csv}``: what failed or is missing. The same metrics give the same bytes.
+    ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     """
     frame = load(metrics)
     summary = summarize(frame, study)
@@ -44,7 +46,8 @@ def write_tables(metrics: str | Path, study: Study, folder: str | Path) -> list[
     files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
     for name, text in files.items():
         write_text(Path(folder) / name, text)
-    return sorted(Path(folder) / name for name in files)
+    paths = write_costs(study, load_records(study, runs), folder)
+    return sorted([*paths, *(Path(folder) / name for name in files)])
 
 
 def failures(frame: pd.DataFrame) -> PlainTable:
@@ -96,8 +99,3 @@ def _writer(name: str, column: pd.Series) -> Callable[[object], str]:
     if column.dtype.kind == "f":
         return lambda value: "" if np.isnan(value) else f"{value:.6g}"  # type: ignore[call-overload]
     return lambda value: str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
-
-
-def page(title: str, body: str) -> str:
-    """Return a small self-contained HTML page around tables, whose columns sort on a click."""
-    return render_template("page.html.j2", title=title, body=Markup(body))

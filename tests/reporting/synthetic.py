@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.degradations.spec import SecondOrderSpec
 from harness.reporting.grid import COLUMNS, REFERENCE
-from harness.reporting.study import Study
+from harness.reporting.study import Study, StudyRun
 from harness.rng import numpy_stream
+from harness.spec import NetworkSpec, RegularizerSpec, RunSpec, TrainingSpec
 
 DEGRADATIONS = ("clean", "blur", "noise", "jpeg", "blur_noise", "blur_jpeg", "noise_jpeg", "blur_noise_jpeg")
 METHODS = ("baseline", "dropout", "simple_align", "adaptive_dropout")
@@ -121,6 +123,23 @@ def history(iterations: int, final: float, seed: int = 0, points: int = 100) -> 
     )
 
 
+def _spec(run: StudyRun) -> RunSpec:
+    """Return a complete spec, of a network too small to matter."""
+    training = TrainingSpec(
+        data="train",
+        heldout="heldout",
+        iterations=4000,
+        batch_size=16,
+        crop=400,
+        patch=128,
+        learning_rate=2e-4,
+        degradation=SecondOrderSpec(),
+    )
+    network = NetworkSpec(path="basicsr.archs.srresnet_arch:MSRResNet", arguments={"num_feat": 4, "num_block": 1})
+    regularizer = RegularizerSpec(regularizer=run.regularizer)
+    return RunSpec(network=network, regularizer=regularizer, training=training, scale=4, seed=run.seed)
+
+
 def write_runs(plan: Study, folder: Path) -> None:
     """Write ``history.csv`` and ``run.json`` of every run below ``folder``."""
     for index, run in enumerate(plan.runs):
@@ -131,13 +150,7 @@ def write_runs(plan: Study, folder: Path) -> None:
         table = history(4000, final, seed=index)
         table.to_csv(place / "history.csv", index=False)
         document = {
-            "spec": {
-                "network": {"path": "basicsr.archs.srresnet_arch:MSRResNet", "arguments": {"num_block": 16}},
-                "regularizer": {"regularizer": run.regularizer, "options": {}},
-                "training": {"iterations": 4000, "batch_size": 16, "data": "DIV2K"},
-                "scale": 4,
-                "seed": run.seed,
-            },
+            "spec": _spec(run).model_dump(mode="json"),
             "spec_hash": f"{index:064x}",
             "versions": {"python": "3.11.2", "torch": "2.13.0"},
             "git_commit": "0" * 40,

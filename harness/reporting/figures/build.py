@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.images import Pixels, read_rgb
@@ -119,7 +120,7 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
         try:
             spec = RunSpec.model_validate(records.documents[key]["spec"])
             network = load_network(spec, records.folders[key] / "weights.safetensors")
-        except (KeyError, HarnessError):
+        except (KeyError, ValidationError, HarnessError):
             found[method] = None
             continue
         found[method] = apply(NetworkUpscaler(network, study.scale, "cpu"))

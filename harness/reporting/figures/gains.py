@@ -68,7 +68,7 @@ def _bars(
     axis.grid(axis="y")
     axis.tick_params(axis="x", length=0)
     axis.margins(x=0.01)
-    axis.set_ylabel(f"gain in {label.title}" + (f" ({label.unit})" if label.unit else ""))
+    axis.set_ylabel(f"difference in {label.axis}")
 
 
 def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "heatmap") -> list[Path]:

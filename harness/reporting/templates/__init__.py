@@ -28,3 +28,8 @@ def render_template(name: str, **values: object) -> str:
     style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))
     script = Markup((_FOLDER / "sort.js").read_text(encoding="utf-8"))
     return _environment().get_template(name).render(style=style, script=script, **values)
+
+
+def page(title: str, body: str) -> str:
+    """Return a small self-contained HTML page around tables, whose columns sort on a click."""
+    return render_template("page.html.j2", title=title, body=Markup(body))

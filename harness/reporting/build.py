@@ -1,0 +1,49 @@
+"""The four stages of reporting for an experiment: rows, tables, figures, report. Each writes what its rule declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import layout
+from harness.experiment import Experiment
+from harness.reporting.figures.build import write_figures
+from harness.reporting.report import write_report as _write_report
+from harness.reporting.results import write_aggregate
+from harness.reporting.study import study_of
+from harness.reporting.tables import write_tables as _write_tables
+
+
+def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:
+    """Merge the metrics of all runs and references into ``results/<experiment>/metrics.parquet``.
+
+    Args:
+        experiment: whose metrics.
+        partial: leave out files that are not there yet; their cells count as missing. Otherwise that is an error.
+
+    Raises:
+        HarnessError: a file is missing or cannot be read.
+    """
+    files = [path for path in experiment.metric_files if not partial or path.is_file()]
+    target = layout.experiment_metrics(experiment.name)
+    write_aggregate(files, study_of(experiment), target)
+    return target
+
+
+def tables(experiment: Experiment) -> list[Path]:
+    """Write ``reports/<experiment>/tables`` and return the files; ``main.md`` is meant for the terminal."""
+    folder = layout.report(experiment.name) / "tables"
+    return _write_tables(layout.experiment_metrics(experiment.name), study_of(experiment), layout.RUNS, folder)
+
+
+def figures(experiment: Experiment) -> list[Path]:
+    """Write ``reports/<experiment>/figures`` and return the files."""
+    folder = layout.report(experiment.name) / "figures"
+    metrics = layout.experiment_metrics(experiment.name)
+    return write_figures(metrics, study_of(experiment), layout.RUNS, layout.BENCHMARKS, folder)
+
+
+def report(experiment: Experiment) -> Path:
+    """Write ``reports/<experiment>/report.html`` from the metrics, records and figures that are there."""
+    folder = layout.report(experiment.name)
+    metrics = layout.experiment_metrics(experiment.name)
+    return _write_report(metrics, study_of(experiment), layout.RUNS, folder / "figures", folder / "report.html")
