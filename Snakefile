@@ -8,11 +8,12 @@ from harness.workflow import Plan, experiment_file, reporting_to
 
 min_version("9.0")
 
-# Jobs must run the Python that plans them, whether or not its environment is activated.
-shell.prefix(f"export PATH={Plan.python_folder()}:$PATH; ")
-
 with reporting_to(WorkflowError):
     experiment = Plan(experiment_file(workflow.configfiles, config))
+
+# A prefix replaces Snakemake's own, which makes failures count. Jobs run the Python that plans them, activated or not, and
+# read the experiment from a variable: as a parameter its path would part experiments that share a run.
+shell.prefix(f"set -euo pipefail; export PATH='{Plan.python_folder()}':$PATH; experiment='{experiment.path}'; ")
 
 
 include: "workflow/rules/data.smk"

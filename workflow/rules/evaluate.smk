@@ -2,33 +2,37 @@
 
 
 rule evaluate_run:
-    output:
-        f"results/metrics/{{run}}/{experiment.evaluation}.parquet",
     input:
         code=experiment.code("evaluate"),
         weights="results/runs/{run}/weights.safetensors",
         manifests=experiment.manifests,
-    wildcard_constraints:
-        run=r"[\w-]+\.[\w-]+\.s\d+\.[0-9a-f]{8}",
+    output:
+        f"results/metrics/{{run}}/{experiment.evaluation}.parquet",
     log:
         "results/logs/evaluate/{run}.log",
+    wildcard_constraints:
+        run=r"[\w-]+\.[\w-]+\.s\d+\.[0-9a-f]{8}",
+    conda:
+        "../../environment.yml"
     threads: experiment.training.threads
     resources:
         gpu=min(1, experiment.gpus),
     shell:
-        "python -m harness evaluate {experiment.path} --run {wildcards.run} 2>&1 | tee {log}"
+        'python -m harness evaluate "$experiment" --run {wildcards.run} 2>&1 | tee {log}'
 
 
 rule evaluate_reference:
-    output:
-        f"results/metrics/{{reference}}/{experiment.evaluation}.parquet",
     input:
         code=experiment.code("evaluate"),
         manifests=experiment.manifests,
-    wildcard_constraints:
-        reference="bicubic",
+    output:
+        f"results/metrics/{{reference}}/{experiment.evaluation}.parquet",
     log:
         "results/logs/evaluate/{reference}.log",
+    wildcard_constraints:
+        reference="bicubic",
+    conda:
+        "../../environment.yml"
     threads: experiment.training.threads
     shell:
-        "python -m harness evaluate {experiment.path} --reference {wildcards.reference} 2>&1 | tee {log}"
+        'python -m harness evaluate "$experiment" --reference {wildcards.reference} 2>&1 | tee {log}'

@@ -2,26 +2,28 @@
 
 
 rule train_run:
-    output:
-        weights="results/runs/{network}.{variant}.s{seed}.{hash}/weights.safetensors",
-        history="results/runs/{network}.{variant}.s{seed}.{hash}/history.csv",
-        record="results/runs/{network}.{variant}.s{seed}.{hash}/run.json",
     input:
         code=lambda wildcards: experiment.training_code(wildcards.variant),
         data=f"results/training_data/{experiment.training.data}/index.json",
         heldout=f"results/training_data/{experiment.training.heldout}/index.json",
+    output:
+        weights="results/runs/{network}.{variant}.s{seed}.{hash}/weights.safetensors",
+        history="results/runs/{network}.{variant}.s{seed}.{hash}/history.csv",
+        record="results/runs/{network}.{variant}.s{seed}.{hash}/run.json",
+    log:
+        "results/logs/train/{network}.{variant}.s{seed}.{hash}.log",
     wildcard_constraints:
         network=r"[\w-]+",
         variant="(?!)",
         seed=r"\d+",
         hash="[0-9a-f]{8}",
-    log:
-        "results/logs/train/{network}.{variant}.s{seed}.{hash}.log",
+    conda:
+        "../../environment.yml"
     threads: experiment.training.threads
     resources:
         gpu=experiment.gpus,
     shell:
-        "python -m harness train {experiment.path}"
+        'python -m harness train "$experiment"'
         " --run {wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash} 2>&1 | tee -a {log}"
 
 
