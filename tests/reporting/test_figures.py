@@ -15,27 +15,23 @@ from harness.reporting.figures.curves import annealing
 from harness.reporting.files import FIGURE_FORMATS, figure_names
 from harness.reporting.records import load_records
 from harness.reporting.results import load
-from harness.reporting.study import Study
 from harness.rng import numpy_stream
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written, write
 
 
-def write_benchmarks(study: Study, folder: Path, side: int = 64) -> None:
-    """Write small random images for every set of a study."""
-    for dataset in study.datasets:
-        for index in range(synthetic.IMAGES[dataset]):
-            name = f"{dataset.lower()}_{index:03d}"
-            noise = numpy_stream("picture", name).integers(0, 256, (side, side, 3), np.uint8)
-            write_png(folder / dataset / "hr" / f"{name}.png", noise)
-            for degradation in study.degradations:
-                write_png(folder / dataset / degradation / f"{name}.png", noise[::4, ::4])
+def write_benchmarks(written: Written, folder: Path, side: int = 64) -> None:
+    """Write random images for the cases that the gallery will choose."""
+    for case in gallery.choose_cases(load(written.metrics), written.study, written.study.metrics[0]):
+        noise = numpy_stream("picture", case.image).integers(0, 256, (side, side, 3), np.uint8)
+        write_png(folder / case.dataset / "hr" / f"{case.image}.png", noise)
+        write_png(folder / case.dataset / case.degradation / f"{case.image}.png", noise[::4, ::4])
 
 
 @pytest.fixture(scope="module")
 def figures(plain: Written, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("figures")
-    write_benchmarks(plain.study, folder / "benchmarks")
+    write_benchmarks(plain, folder / "benchmarks")
     write_figures(plain.metrics, plain.study, plain.runs, folder / "benchmarks", folder / "drawn")
     return folder / "benchmarks", folder / "drawn"
 
@@ -62,7 +58,7 @@ def test_figures_are_neither_empty_nor_dated(figures: tuple[Path, Path]) -> None
 
 
 def test_broken_and_empty_experiments_can_be_drawn(broken: Written, tmp_path: Path) -> None:
-    write_benchmarks(broken.study, tmp_path / "benchmarks")
+    write_benchmarks(broken, tmp_path / "benchmarks")
     paths = write_figures(broken.metrics, broken.study, broken.runs, tmp_path / "benchmarks", tmp_path / "a")
     assert len(paths) == 2 * len(figure_names(broken.study))
     empty = write(tmp_path / "empty", synthetic.study(), synthetic.metric_rows(synthetic.study())[:0])
@@ -73,7 +69,7 @@ def test_broken_and_empty_experiments_can_be_drawn(broken: Written, tmp_path: Pa
 def test_one_method_one_set_one_degradation_can_be_drawn(tmp_path: Path) -> None:
     study = synthetic.study(methods=("baseline",), datasets=("Set5",), degradations=("clean",), seeds=(0,))
     written = write(tmp_path, study, synthetic.metric_rows(study))
-    write_benchmarks(study, tmp_path / "benchmarks")
+    write_benchmarks(written, tmp_path / "benchmarks")
     write_figures(written.metrics, study, written.runs, tmp_path / "benchmarks", tmp_path / "figures")
 
 

@@ -20,7 +20,7 @@ from tests.reporting.test_figures import write_benchmarks
 @pytest.fixture(scope="module")
 def page(plain: Written, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_benchmarks(plain.study, folder / "benchmarks")
+    write_benchmarks(plain, folder / "benchmarks")
     write_figures(plain.metrics, plain.study, plain.runs, folder / "benchmarks", folder / "figures")
     return write_report(plain.metrics, plain.study, plain.runs, folder / "figures", folder / "report.html")
 
