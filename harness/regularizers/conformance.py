@@ -72,13 +72,13 @@ class Trial:
         self.regularizer.attach(self.network, self.taps, lambda: self.draws)
         self.features = self.taps.capture("features") if self.regularizer.uses_features else None
 
-    def step(self, iteration: int, precision: torch.dtype = torch.float32, network: Any = None) -> Step:
-        """Run iteration ``iteration`` (1-based) without changing weights."""
+    def step(self, iteration: int, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
+        """Run iteration ``iteration`` (1-based) without changing weights; ``network`` may be a compiled one."""
         self.draws = Draws(_SEED, iteration, 0, self.rows)
         self.regularizer.set_progress(Fraction(iteration, ITERATIONS))
         images = self.images()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            output = (network or self.network)(images)
+            output = (self.network if network is None else network)(images)
         penalty = self.regularizer.penalty(self.features.tensor if self.features else None)
         loss = output.float().square().mean()
         if penalty is not None:
@@ -258,10 +258,7 @@ def _compiles(case: Case) -> Iterator[str]:
     traced.step(1)  # as training does: the first pass is not compiled, and may make buffers
     network = compile_network(traced.network, backend="eager", fullgraph=True)
     for iteration in (1, 2, ITERATIONS):
-        expected = eager.step(iteration).output
-        traced.draws = Draws(_SEED, iteration, 0, traced.rows)
-        traced.regularizer.set_progress(Fraction(iteration, ITERATIONS))
-        if not torch.equal(network(traced.images()).detach(), expected):
+        if not _same(eager.step(iteration), traced.step(iteration, network=network)):
             yield "compiled, the network computes something else; keep Python state out of hooks"
             return
 
