@@ -24,14 +24,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("regularizers",),
     ("training",),
     ("evaluation",),
-    ("reporting",),
     ("catalogues", "experiment"),
+    ("reporting",),
     ("preflight", "workflow"),
     ("doctor", "scaffold"),
     ("cli", "__main__"),
 )
 """Modules of the package, lowest first; a name stands for all modules below it. A module imports from its own layer and
-from lower ones. The stages lie below `experiment`, so that nothing reads configuration behind a spec's back."""
+from lower ones. The stages that compute lie below `experiment`: nothing reads configuration behind a spec's back."""
 
 PARSED_BY_SNAKEMAKE = ("harness.experiment", "harness.workflow", "harness.cli")
 HEAVY = ("torch", "torchvision", "basicsr", "pyiqa", "matplotlib", "skimage", "sklearn")

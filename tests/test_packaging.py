@@ -24,6 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
 PIN = re.compile(r"([a-z0-9-]+)==([0-9][0-9A-Za-z.]*)")  # no local version: any build of torch will do
 PINS = {match[1]: Version(match[2]) for match in map(PIN.fullmatch, LOCK) if match}
+OPTIONAL = {"spandrel"}  # opens checkpoints of foreign networks where a user has installed it
 
 
 def third_party(folder: Path) -> dict[str, Path]:
@@ -36,7 +37,7 @@ def third_party(folder: Path) -> dict[str, Path]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found[node.module.split(".")[0]] = path
     ours = {"harness", "tests", "tools", "benchmarks"}
-    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | ours}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | ours | OPTIONAL}
 
 
 def declared(*extras: str) -> set[str]:
