@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,12 @@ def check_lock(dataset: str, degradation: str, rows: Iterable[Row], scale: int =
         f"{title}: {len(different)} of {len(wanted)} images differ from {path.name} ({', '.join(different)}); "
         f"made here with {here}, locked with {there}: install the locked versions, or allow the mismatch",
     )
+
+
+def hr_rows(dataset: str) -> Mapping[str, Row]:
+    """Return the locked ground-truth images of a benchmark, cropped to a multiple of 4; empty if there are none."""
+    path = lock_path(dataset, "hr")
+    return read_manifest(path).rows if path.is_file() else {}
 
 
 def write_lock(root: str | Path, dataset: str, degradation: str) -> Path:

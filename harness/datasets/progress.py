@@ -39,8 +39,11 @@ def parallel_map(
     return progress(results, len(items), description)
 
 
-def progress(items: Iterable[Item], total: int, description: str, unit: str = "image") -> Iterator[Item]:
-    """Yield the items; show a bar on a terminal, and elsewhere a line every half minute and at the end."""
+def progress(items: Iterable[Item], total: int | None, description: str, unit: str = "image") -> Iterator[Item]:
+    """Yield the items; show a bar on a terminal, and elsewhere a line every half minute and at the end.
+
+    ``total`` is None where their number is not known.
+    """
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=description, unit=unit, leave=False)
         return
@@ -50,7 +53,7 @@ def progress(items: Iterable[Item], total: int, description: str, unit: str = "i
         yield item
         done += 1
         now = time.monotonic()
-        if now - last >= _SECONDS_BETWEEN_LINES and done < total:
-            print(f"{description}: {done} of {total} {unit}s, {now - start:.0f} s", file=sys.stderr)
+        if now - last >= _SECONDS_BETWEEN_LINES and done != total:
+            print(f"{description}: {done} of {total or '?'} {unit}s, {now - start:.0f} s", file=sys.stderr)
             last = now
     print(f"{description}: {done} {unit}s in {time.monotonic() - start:.1f} s", file=sys.stderr)

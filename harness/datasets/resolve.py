@@ -75,26 +75,31 @@ def resolve_images(name: str, data_root: str | Path) -> list[ImageFile]:
     if problem:
         raise HarnessError(problem)
     folder = Path(data_root) / entry.folder
-    low = _match(folder, entry.low) if entry.low else {}
-    files = _match(folder, entry.pattern)
+    low = match_pattern(folder, entry.low) if entry.low else {}
+    files = match_pattern(folder, entry.pattern)
     return [_image(name, files[name], low.get(name), folder, entry.crop) for name in sorted(files)]
 
 
 def missing(name: str, data_root: str | Path) -> str | None:
     """Say in one line what of a dataset is missing and what to do, or return None; reads names only, no pixels."""
     entry = find_entry(name)
-    if entry.kind == "embedded":
-        return _embedded_missing(name, entry)
-    folder = Path(data_root) / entry.folder
+    try:
+        return _embedded_missing(name, entry) if entry.kind == "embedded" else _missing(name, entry, Path(data_root))
+    except HarnessError as error:
+        return f"{name}: {error}"
+
+
+def _missing(name: str, entry: DatasetEntry, data_root: Path) -> str | None:
+    folder = data_root / entry.folder
     if not folder.is_dir():
         return f"{name}: no folder {folder}; {_advice(name, entry)}"
-    files = _match(folder, entry.pattern)
-    low = _match(folder, entry.low) if entry.low else {}
+    files = match_pattern(folder, entry.pattern)
+    low = match_pattern(folder, entry.low) if entry.low else {}
     if not files:
         return f"{name}: no images in {folder}; {_advice(name, entry)}"
     if entry.low and set(low) != set(files):
         alone = sorted(set(low) ^ set(files))
-        return f"{name}: {folder}: without the other half of their pair: {_some(alone)}; {_advice(name, entry)}"
+        return f"{name}: {folder}: without the other half of their pair: {some(alone)}; {_advice(name, entry)}"
     if entry.images is not None and entry.manifest is None and len(files) != entry.images:
         return f"{name}: {folder}: {len(files)} images where {entry.images} belong; {_advice(name, entry)}"
     return _wrong_names(name, entry, folder, {_key(path, folder) for path in (*files.values(), *low.values())})
@@ -106,10 +111,10 @@ def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) 
     wanted = set(read_manifest(entry.manifest_path).rows)
     if wanted - found:
         lost = sorted(wanted - found)
-        return f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {_some(lost)}; {_advice(name, entry)}"
+        return f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {some(lost)}; {_advice(name, entry)}"
     if found - wanted:
         extra = sorted(found - wanted)
-        return f"{name}: {folder}: images that do not belong to {name}: {_some(extra)}; remove them from the folder"
+        return f"{name}: {folder}: images that do not belong to {name}: {some(extra)}; remove them from the folder"
     return None
 
 
@@ -121,7 +126,7 @@ def _key(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
-def _match(folder: Path, pattern: str) -> dict[str, Path]:
+def match_pattern(folder: Path, pattern: str) -> dict[str, Path]:
     """Return image name to file for the files below ``folder`` that ``pattern`` describes."""
     expression = re.escape(pattern).replace(r"\*", "[^/]*").replace(re.escape("{name}"), "(?P<name>[^/]+)")
     found: dict[str, Path] = {}
@@ -175,6 +180,7 @@ def _advice(name: str, entry: DatasetEntry) -> str:
     return f"run {copy} (it cannot be fetched: {entry.manual or 'no public address is known'})"
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Return the first few names, and how many more there are."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

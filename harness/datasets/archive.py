@@ -1,0 +1,152 @@
+"""Unpacking archives from the internet: only the images asked for, nothing outside the folder, nothing endless."""
+
+from __future__ import annotations
+
+import fnmatch
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from harness.datasets.progress import progress
+from harness.errors import HarnessError
+from harness.files import explain_os_errors
+from harness.images import SUFFIXES
+
+_CHUNK = 1 << 20  # bytes
+_EXPANSION = 50  # images hardly compress: an archive that grows more than this is a bomb
+_ALLOWANCE = 10_000_000  # bytes that any archive may grow to
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One entry of an archive: its name, whether it is a plain file, and how to read it."""
+
+    name: str
+    plain: bool
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(archive: Path, target: Path, root: str = "", keep: Sequence[str] = ("*",)) -> list[Path]:
+    """Unpack the images of a zip or tar file into an empty folder.
+
+    Args:
+        archive: the file; its kind is taken from its content.
+        target: folder to create or fill; paths below ``root`` are kept below it.
+        root: leading path of the wanted members, removed from their names.
+        keep: patterns of the wanted members below ``root``; ``*`` matches anything.
+
+    Returns:
+        the unpacked files, in the order of the archive.
+
+    Raises:
+        HarnessError: not an archive, damaged or encrypted; a member leads outside the folder, is wanted but a link or
+            a device, or comes twice; the content is larger than an archive of images can be; nothing is wanted.
+    """
+    limit = _EXPANSION * archive.stat().st_size + _ALLOWANCE
+    written: list[Path] = []
+    with _explained(archive), _members(archive, limit) as members:
+        for member in progress(members, None, f"unpack {archive.name}", "file"):
+            path = _wanted(archive, member.name, root, keep)
+            if path is None:
+                continue
+            if not member.plain:
+                raise HarnessError(f"{archive}: {member.name!r} is a link or a device; this archive cannot be trusted")
+            place = target / path
+            with explain_os_errors(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                limit -= _copy(member, place, limit, archive)
+            written.append(place)
+    if not written:
+        raise HarnessError(f"{archive}: holds no images under {root or 'any folder'} that match {', '.join(keep)}")
+    return written
+
+
+@contextmanager
+def _members(archive: Path, limit: int) -> Iterator[Iterator[_Member]]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            yield (_zip_member(opened, info) for info in opened.infolist() if not info.is_dir())
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as opened_tar:
+            yield _tar_members(opened_tar, limit, archive)
+    else:
+        with open(archive, "rb") as stream:
+            start = stream.read(512).lstrip().lower()
+        web = start.startswith((b"<!doctype", b"<html"))
+        raise HarnessError(f"{archive}: is {'a web page instead of an archive' if web else 'neither zip nor tar'}")
+
+
+def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
+    mode = info.external_attr >> 16
+    plain = stat.S_IFMT(mode) in (0, stat.S_IFREG)
+    return _Member(info.orig_filename, plain, lambda: archive.open(info))
+
+
+def _tar_members(archive: tarfile.TarFile, limit: int, path: Path) -> Iterator[_Member]:
+    """Yield members as they come; what is skipped counts too, because it must be decompressed."""
+
+    def open_member(member: tarfile.TarInfo) -> IO[bytes]:
+        stream = archive.extractfile(member)
+        assert stream is not None, "only plain files are opened"
+        return stream
+
+    for member in archive:
+        limit -= member.size
+        if limit < 0:
+            raise _too_large(path)
+        if not member.isdir():
+            yield _Member(member.name, member.isreg(), partial(open_member, member))
+
+
+def _too_large(archive: Path) -> HarnessError:
+    return HarnessError(f"{archive}: unpacks to more than {_EXPANSION} times its size; this is no archive of images")
+
+
+def _wanted(archive: Path, name: str, root: str, keep: Sequence[str]) -> Path | None:
+    """Return where a member goes below the target, or None if it is not wanted."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[:1] or "\0" in name:
+        raise HarnessError(f"{archive}: {name!r} leads outside the folder; this archive cannot be trusted")
+    if path.suffix.lower() not in SUFFIXES or any(part.startswith((".", "__MACOSX")) for part in path.parts):
+        return None
+    if root and not path.is_relative_to(root):
+        return None
+    inner = path.relative_to(root) if root else path
+    if not any(fnmatch.fnmatchcase(inner.as_posix(), pattern) for pattern in keep):
+        return None
+    return Path(*inner.parts)
+
+
+def _copy(member: _Member, place: Path, limit: int, archive: Path) -> int:
+    """Copy a member, counting what really comes out of it, and return its size in bytes."""
+    size = 0
+    with member.open() as source, open(place, "xb") as sink:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(archive)
+            sink.write(chunk)
+    return size
+
+
+@contextmanager
+def _explained(archive: Path) -> Iterator[None]:
+    """Turn what zipfile, tarfile and the decompressors raise into one line."""
+    try:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise HarnessError(f"{archive}: damaged archive ({error}); delete it and fetch again") from error
+    except (RuntimeError, NotImplementedError) as error:  # zipfile: encrypted, or an unknown compression
+        raise HarnessError(f"{archive}: cannot be unpacked ({error})") from error
+    except FileExistsError as error:
+        raise HarnessError(
+            f"{archive}: two of its files have one name ({error.filename}); it cannot be trusted"
+        ) from error

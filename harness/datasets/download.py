@@ -1,0 +1,183 @@
+"""Downloading one file over HTTP: resumed where it broke off, retried with growing pauses, checked at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from harness.errors import HarnessError
+from harness.files import explain_os_errors, write_json
+
+_CHUNK = 1 << 18  # bytes
+_PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP states that may pass
+_USER_AGENT = "sr-regularizer-harness"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to try.
+
+    Attributes:
+        attempts: tries in a row without a single new byte before giving up.
+        pause: seconds before the second try; each further pause is twice as long, up to a minute.
+        stall: seconds without a byte after which a connection counts as dead.
+        sleep: how to wait.
+    """
+
+    attempts: int = 5
+    pause: float = 1.0
+    stall: float = 30.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known about a file beforehand: its checksums, in hexadecimal, and its size in bytes."""
+
+    sha256: str | None = None
+    md5: str | None = None
+    size: int | None = None
+
+
+class _Passing(Exception):
+    """A failure that may pass; ``pause`` is what the server asks to wait, in seconds."""
+
+    def __init__(self, reason: str, pause: float = 0.0) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+def download(url: str, target: Path, expected: Expected = Expected(), patience: Patience = Patience()) -> None:
+    """Download ``url`` to ``target``.
+
+    What has arrived stays in ``<target>.part`` and is continued by the next try or the next call, if the server allows
+    it and the file has not changed there in the meantime.
+
+    Raises:
+        HarnessError: the address does not exist, the server fails for too long, the content has another checksum or
+            size than expected, or the disk is full.
+    """
+    part = target.with_name(target.name + ".part")
+    note = target.with_name(target.name + ".part.json")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            with explain_os_errors(part):
+                _continue(url, part, note, expected, patience)
+            break
+        except _Passing as error:
+            failures = 1 if _size(part) > before else failures + 1
+            if failures >= patience.attempts:
+                raise HarnessError(f"{url}: {error}, {failures} times in a row; run again later to continue") from error
+            patience.sleep(max(error.pause, min(patience.pause * 2 ** (failures - 1), 60.0)))
+    problem = _mismatch(part, expected)
+    if problem:
+        part.unlink()
+        note.unlink(missing_ok=True)
+        raise HarnessError(f"{url}: {problem}; the file there is not the one that is meant")
+    part.replace(target)
+    note.unlink(missing_ok=True)
+
+
+def _continue(url: str, part: Path, note: Path, expected: Expected, patience: Patience) -> None:
+    """Fetch what is missing of ``part``; return when it is whole."""
+    have = _size(part)
+    version = _noted(note, url) if have else None
+    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+    if have and version:
+        headers |= {"Range": f"bytes={have}-", "If-Range": version}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience.stall) as response:
+            start = have if response.status == 206 else 0
+            if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                note.unlink()
+                raise _Passing("the server sends another part than the one asked for")
+            total = _total(response, start)
+            tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
+            if tag and not tag.startswith("W/"):
+                write_json(note, {"url": url, "version": tag})
+            _receive(response, part, start, total, expected)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
+            return  # everything had arrived before
+        with error:
+            _http_failure(url, error, note)
+    except (TimeoutError, http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
+        raise _Passing(f"the connection broke ({type(error).__name__})") from error
+    except urllib.error.URLError as error:
+        raise _Passing(f"no connection ({error.reason})") from error
+
+
+def _receive(response: http.client.HTTPResponse, part: Path, start: int, total: int | None, expected: Expected) -> None:
+    done = start
+    limit = expected.size
+    title = part.name.removesuffix(".part")
+    with (
+        open(part, "r+b" if start else "wb") as sink,
+        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=title, leave=False, disable=None) as bar,
+    ):
+        sink.seek(start)
+        sink.truncate()
+        while chunk := response.read1(_CHUNK):
+            sink.write(chunk)
+            done += len(chunk)
+            bar.update(len(chunk))
+            if limit is not None and done > limit:
+                return
+    if total is not None and done < total:
+        raise _Passing(f"the connection broke after {done} of {total} bytes")
+
+
+def _http_failure(url: str, error: urllib.error.HTTPError, note: Path) -> None:
+    """Decide what an HTTP error means; always raises."""
+    if error.code == 416:  # what is here does not fit the file there: start anew
+        note.unlink(missing_ok=True)
+        raise _Passing("the file there has changed") from error
+    if error.code in _PASSING:
+        asked = error.headers.get("Retry-After", "")
+        raise _Passing(
+            f"the server says {error.code} {error.reason}", float(asked) if asked.isdigit() else 0.0
+        ) from error
+    raise HarnessError(f"{url}: the server says {error.code} {error.reason}") from error
+
+
+def _total(response: http.client.HTTPResponse, start: int) -> int | None:
+    length = response.headers.get("Content-Length")
+    return start + int(length) if length and length.isdigit() else None
+
+
+def _noted(note: Path, url: str) -> str | None:
+    """Return the version of the file that the part belongs to, if it came from the same address."""
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(content["version"]) if content.get("url") == url and content.get("version") else None
+
+
+def _mismatch(part: Path, expected: Expected) -> str | None:
+    if expected.size is not None and _size(part) != expected.size:
+        return f"{_size(part)} bytes instead of {expected.size}"
+    for kind, wanted in (("sha256", expected.sha256), ("md5", expected.md5)):
+        if wanted is not None:
+            with open(part, "rb") as stream:
+                found = hashlib.file_digest(stream, kind).hexdigest()
+            if found != wanted:
+                return f"{kind} {found[:12]}... instead of {wanted[:12]}..."
+    return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
