@@ -1,13 +1,17 @@
 """Regularizers: one class in one file each, found by the file's name. Importing this imports no torch.
 
 Every file of this folder that is not a helper is a regularizer, whose name is the file's. A regularizer outside the
-repository is named by import path, ``package.module:Class``.
+repository is named by import path, ``package.module:Class``, or by an entry point of its package:
+
+    [project.entry-points."harness.regularizers"]
+    my_method = "my_package.my_module:MyMethod"
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,9 @@ from harness.errors import HarnessError
 from harness.regularizers.base import Regularizer
 from harness.spec import RegularizerSpec
 from harness.yamlfile import validate
+
+ENTRY_POINTS = "harness.regularizers"
+"""The group under which other packages offer regularizers."""
 
 _FOLDER = Path(__file__).parent
 _HELPERS = frozenset({"base", "conformance"})  # and every name that starts with an underscore
@@ -30,17 +37,12 @@ def load_regularizer(name: str) -> type[Regularizer]:
     """Return a regularizer's class.
 
     Args:
-        name: a file in this folder, without ``.py``, or ``package.module:Class``.
+        name: a file in this folder, without ``.py``; an entry point; or ``package.module:Class``.
 
     Raises:
         HarnessError: there is none, or its file cannot be imported.
     """
-    module_name, colon, class_name = name.partition(":")
-    if not colon:
-        if name not in available():
-            choices = ", ".join(available())
-            raise HarnessError(f"regularizer {name!r}: unknown; allowed: {choices}, or a path package.module:Class")
-        module_name = f"{__name__}.{name}"
+    module_name, colon, class_name = _import_path(name).partition(":")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
@@ -55,6 +57,18 @@ def load_regularizer(name: str) -> type[Regularizer]:
         there = ", ".join(sorted(classes)) or "none"
         raise HarnessError(f"regularizer {name!r}: no regularizer {class_name!r} there; there are: {there}")
     return classes[class_name]
+
+
+def _import_path(name: str) -> str:
+    if ":" in name:
+        return name
+    if name in available():
+        return f"{__name__}.{name}"
+    foreign = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    if name in foreign:
+        return foreign[name]
+    choices = ", ".join([*available(), *sorted(foreign)])
+    raise HarnessError(f"regularizer {name!r}: unknown; allowed: {choices}, or an import path package.module:Class")
 
 
 def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:

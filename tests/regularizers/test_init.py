@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import nullcontext
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ def test_a_new_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_import_path() -> None:
     assert load_regularizer("harness.regularizers.dropout:Dropout") is Dropout
+
+
+def test_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("rdsr", "harness.regularizers.dropout:Dropout", package.ENTRY_POINTS)
+    monkeypatch.setattr(package, "entry_points", lambda group: EntryPoints([point]))
+    assert load_regularizer("rdsr") is Dropout
+    with pytest.raises(HarnessError, match="allowed: adaptive_dropout, .*, rdsr, or an import path"):
+        load_regularizer("no_such")
 
 
 @pytest.mark.parametrize(
