@@ -62,7 +62,7 @@ def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
 
 @app.command()
 def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
-    """Degrade the images of a benchmark in every way that the experiment evaluates, and check them against the locks."""
+    """Degrade a benchmark in every way that the experiment evaluates, and check the pixels against the lock files."""
     from harness import layout
     from harness.datasets.benchmark import generate
     from harness.experiment import load_experiment
@@ -72,7 +72,8 @@ def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
     if part is None:
         names = ", ".join(s.dataset for s in loaded.evaluation.sets)
         raise HarnessError(f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {names}")
-    generate(dataset, part.degradations, layout.BENCHMARKS, loaded.data_root, loaded.file.scale, jobs=jobs)
+    for line in generate(dataset, part.degradations, layout.BENCHMARKS, loaded.data_root, jobs, loaded.file.scale):
+        print(line)
 
 
 @app.command()
@@ -136,3 +137,42 @@ def evaluate(
         device = loaded.training.device
         rows = evaluate_checkpoint(network, method, spec.sets, layout.BENCHMARKS, spec.scale, device, weights_root)
         write_metrics(rows, layout.metrics(chosen.name, spec.hash))
+
+
+Partial = Annotated[bool, typer.Option(help="Leave out runs that are not finished; their cells count as missing.")]
+
+
+@app.command()
+def aggregate(experiment: ExperimentFile, partial: Partial = False) -> None:
+    """Merge the metrics of all runs and references of an experiment."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(build.aggregate(load_experiment(experiment), partial=partial))
+
+
+@app.command()
+def tables(experiment: ExperimentFile) -> None:
+    """Write the tables of an experiment from its metrics."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(f"{len(build.tables(load_experiment(experiment)))} tables")
+
+
+@app.command()
+def figures(experiment: ExperimentFile) -> None:
+    """Draw the figures of an experiment from its metrics, histories and weights."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(f"{len(build.figures(load_experiment(experiment)))} figures")
+
+
+@app.command()
+def report(experiment: ExperimentFile) -> None:
+    """Write the report of an experiment: one HTML page that needs nothing else."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(build.report(load_experiment(experiment)))

@@ -6,6 +6,7 @@ import json
 import re
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,8 +99,15 @@ def validate(data: Any, model: type[Model], source: str, field: str = "") -> Mod
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        lines = [_explain(problem, model, source, field) for problem in error.errors()]
+        lines = [_explain(problem, model, source, field) for problem in _primary(error.errors())]
         raise HarnessError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _primary(problems: Iterable[Any]) -> list[Any]:
+    """Drop "too short" of a list whose items are wrong themselves: pydantic does not count those."""
+    found = list(problems)
+    inner = {problem["loc"][:-1] for problem in found}
+    return [problem for problem in found if problem["type"] != "too_short" or problem["loc"] not in inner]
 
 
 def _explain(problem: Any, model: type[BaseModel], source: str, field: str) -> str:
@@ -112,6 +120,8 @@ def _reason(problem: Any, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         allowed = ", ".join(_fields_at(model, problem["loc"][:-1])) or "none"
         return f"unknown key; allowed: {allowed}"
+    if kind == "too_short":
+        return f"an empty list; give at least {problem['ctx']['min_length']}"
     if kind == "missing":
         return "required, but not given"
     if kind in ("float_type", "int_type") and isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):

@@ -67,7 +67,7 @@ def train(spec: RunSpec, job: Job, device: str) -> None:
     source = BatchSource(pack, spec, learner.regularizer.views, device)
     heldout = heldout_batch(Pack.open(job.heldout), spec, device)
     code = code_digest(stage_modules("train") + regularizer_module(spec.regularizer.regularizer))
-    memory = Memory(StateFolder(job.state), learner, source, data=pack.sha256, code=code)
+    memory = Memory(StateFolder(job.state), learner, source, data=pack.info.sha256, code=code)
 
     with Interrupts() as interrupts, explain_os_errors(job.state):
         done = memory.restore()

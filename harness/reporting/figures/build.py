@@ -23,6 +23,7 @@ from harness.reporting.results import load
 from harness.reporting.study import Study
 from harness.reporting.summary import rank_table, summarize
 from harness.spec import RunSpec
+from harness.yamlfile import validate
 
 MOMENTS = 1000
 """Points in time at which the annealing schedule is drawn."""
@@ -75,7 +76,7 @@ def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.
         regularizer = document["spec"]["regularizer"]
         if variant not in study.annealed or title in found or regularizer["regularizer"] != "adaptive_dropout":
             continue
-        spec = RunSpec.model_validate(document["spec"])
+        spec = validate(document["spec"], RunSpec, "run.json", "spec")
         options = AdaptiveDropoutOptions(**regularizer["options"])
         taps = Taps(build_network(spec.network, spec.seed), spec.network.taps)
         roles = {"all": ("blocks", "last"), "blocks": ("blocks",), "last": ("last",)}[options.sites]
@@ -118,7 +119,7 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
             found[method] = apply(ReferenceUpscaler(method, study.scale))
             continue
         try:
-            spec = RunSpec.model_validate(records.documents[key]["spec"])
+            spec = validate(records.documents[key]["spec"], RunSpec, "run.json", "spec")
             network = load_network(spec, records.folders[key] / "weights.safetensors")
         except (KeyError, ValidationError, HarnessError):
             found[method] = None

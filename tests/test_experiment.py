@@ -1,0 +1,187 @@
+"""Experiments: what they span, and every mistake in one line with file, field, value and choices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.catalogues import Catalogues
+from harness.errors import HarnessError
+from harness.experiment import Experiment, load_experiment
+from tests.conftest import ROOT
+
+CATALOGUES = Catalogues.load()
+
+
+def content() -> dict[str, Any]:
+    """A small experiment that is right."""
+    return {
+        "description": "x",
+        "scale": 4,
+        "networks": ["srresnet_small"],
+        "variants": ["baseline", "adaptive_dropout"],
+        "seeds": [0, 1],
+        "training": {
+            "data": "embedded_train",
+            "heldout": "embedded_heldout",
+            "degradation": "second_order",
+            "iterations": 100,
+            "batch_size": 8,
+            "crop": 128,
+            "patch": 64,
+            "learning_rate": 1e-3,
+            "device": "cpu",
+        },
+        "evaluation": {"datasets": ["embedded_test"], "degradations": ["clean"], "metrics": ["psnr_rgb"]},
+    }
+
+
+def load(folder: Path, data: dict[str, Any]) -> Experiment:
+    path = folder / "x.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return load_experiment(path, CATALOGUES)
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    data = content()
+    *parents, last = place.split(".")
+    target = data
+    for parent in parents:
+        target = target[parent]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("serds", [0], "serds: unknown key; allowed: baseline, data_root"),
+        ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: batch_size, betas"),
+        ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
+        ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),
+        ("variants", ["baseline", "dropuot"], "variants: 'dropuot': unknown; allowed: adaptive_dropout"),
+        ("references", ["lanczos"], "references.0: 'lanczos': input should be 'bicubic'"),
+        ("evaluation.datasets", ["Set6"], "evaluation.datasets: 'Set6': unknown; allowed: B100"),
+        ("evaluation.degradations", ["jepg"], "evaluation.degradations: 'jepg': unknown; allowed: blur"),
+        ("evaluation.metrics", ["psnr"], "evaluation.metrics: 'psnr': unknown; allowed: brisque"),
+        ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: second_order"),
+        ("training.data", "DIV3K", "training.data: 'DIV3K': unknown; allowed:"),
+        ("training.heldout", "embedded_train", "training.heldout: 'embedded_train': must not be the training data"),
+        ("scale", "4", "scale: '4': input should be a valid integer"),
+        ("seeds", 0, "seeds: 0: input should be a valid array"),
+        ("seeds", [0.5], "seeds.0: 0.5: input should be a valid integer"),
+        ("seeds", [-1], "seeds: -1: must not be negative"),
+        (
+            "training.learning_rate",
+            "1e-4",
+            "training.learning_rate: '1e-4' is text to YAML, not a number; write 1.0e-4",
+        ),
+        ("training.learning_rate", -1.0, "training.learning_rate: -1.0: input should be greater than 0"),
+        ("training.batch_size", 0, "training.batch_size: 0: input should be greater than 0"),
+        ("training.crop", -8, "training.crop: -8: input should be greater than 0"),
+        ("training.iterations", 0, "training.iterations: 0: input should be greater than 0"),
+        ("training.crop", 130, "training.crop 130: must be a multiple of the scale 4"),
+        ("training.patch", 66, "training.patch 66: must be a multiple of the scale 4"),
+        ("training.patch", 256, "training: patch 256: must not be greater than crop 128"),
+        (
+            "training.iterations",
+            24,
+            "training.iterations: 24: variant 'adaptive_dropout' anneals in steps and needs at least 25",
+        ),
+        ("networks", [], "networks: an empty list; give at least 1"),
+        ("variants", [], "variants: an empty list; give at least 1"),
+        ("seeds", [], "seeds: an empty list; give at least 1"),
+        ("evaluation.metrics", [], "evaluation.metrics: an empty list; give at least 1"),
+        ("seeds", [0, 0], "seeds: 0: a duplicate run"),
+        ("variants", ["baseline", "baseline"], "variants: 'baseline': a duplicate run"),
+        ("networks", ["srresnet_small"] * 2, "networks: 'srresnet_small': a duplicate run"),
+        ("baseline", "dropout", "baseline: 'dropout': must be one of the variants: baseline, adaptive_dropout"),
+        ("training.device", "gpu", "training.device: 'gpu': input should be 'cpu' or 'cuda'"),
+        ("training.precision", "fp16", "training.precision: 'fp16': input should be 'fp32' or 'bf16'"),
+        ("description", None, "description: required, but not given"),
+        ("training.schedule", {"periods": [0.1], "restart_weights": [1.0]}, "add up to less than 1"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, place: str, value: Any, expected: str) -> None:
+    with pytest.raises(HarnessError) as caught:
+        load(tmp_path, changed(place, value))
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'x.yaml'}: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_odd_batch_for_two_views(tmp_path: Path) -> None:
+    data = changed("variants", ["baseline", "simple_align"])
+    data["training"]["batch_size"] = 7
+    with pytest.raises(
+        HarnessError, match=r"training\.batch_size: 7: must be a multiple of 2: variant 'simple_align' has 2 views"
+    ):
+        load(tmp_path, data)
+
+
+def test_spans_networks_variants_and_seeds(tmp_path: Path) -> None:
+    experiment = load(tmp_path, content())
+    labels = [(run.variant, run.seed) for run in experiment.runs]
+    assert labels == [("baseline", 0), ("baseline", 1), ("adaptive_dropout", 0), ("adaptive_dropout", 1)]
+    assert len({run.spec.hash for run in experiment.runs}) == 4
+    first = experiment.runs[0]
+    assert first.name == f"srresnet_small.baseline.s0.{first.spec.hash[:8]}"
+    assert experiment.run("srresnet_small.baseline.s0") is first
+    with pytest.raises(HarnessError, match=r"no run 'srresnet_small\.baseline\.s7'"):
+        experiment.run("srresnet_small.baseline.s7")
+
+
+def test_hash_changes_with_everything_that_changes_a_result_and_nothing_else(tmp_path: Path) -> None:
+    def first_hash(data: dict[str, Any]) -> str:
+        return load(tmp_path, data).runs[0].spec.hash
+
+    base = first_hash(content())
+    assert first_hash(changed("description", "other")) == base
+    assert first_hash(changed("evaluation.metrics", ["psnr_y"])) == base
+    assert first_hash(changed("seeds", [0, 1, 2])) == base
+    for place, value in {
+        "training.iterations": 101,
+        "training.ema": 0.99,
+        "training.horizontal_flip": False,
+        "training.threads": 2,
+        "networks": ["srresnet"],
+        "training.degradation": "second_order_batch_kinds",
+    }.items():
+        assert first_hash(changed(place, value)) != base, place
+
+
+def test_defaults_are_spelled_out_in_the_spec(tmp_path: Path) -> None:
+    spec = load(tmp_path, content()).run("srresnet_small.adaptive_dropout.s0").spec
+    assert spec.regularizer.options["initial_weight"] == 0.3
+    assert spec.training.betas == (0.9, 0.99)
+    assert spec.training.degradation.first.sigma == (0.2, 3.0)
+
+
+def test_patterns_match_the_variants_of_a_regularizer(tmp_path: Path) -> None:
+    experiment = load(tmp_path, changed("variants", ["baseline", "dropout", "dropout_q50"]))
+    assert experiment.variant_pattern("dropout") == "dropout|dropout_q50"
+    assert experiment.variant_pattern("simple_align") == "(?!)"
+    assert experiment.other_variants_pattern(["dropout"]) == "baseline"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_experiments_resolve(path: Path) -> None:
+    assert load_experiment(path, CATALOGUES).runs
+
+
+def test_resolving_imports_no_torch() -> None:
+    code = (
+        "import sys; from harness.experiment import load_experiment; load_experiment('configs/experiments/demo.yaml');"
+        "from harness import workflow; print([m for m in ('torch', 'cv2', 'pyiqa', 'matplotlib') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
