@@ -57,7 +57,7 @@ def filter2d_by_fft(images: Tensor, kernels: Tensor) -> Tensor:
     padded = pad_reflected(images, kernels.shape[-1] // 2)
     size = (fft_length(padded.shape[-2]), fft_length(padded.shape[-1]))
     spectrum = torch.fft.rfft2(padded, s=size)
-    spectrum.mul_(torch.fft.rfft2(kernels, s=size).conj().unsqueeze(1))
+    spectrum.mul_(torch.fft.rfft2(kernels, s=size).conj_physical().unsqueeze(1))
     return torch.fft.irfft2(spectrum, s=size)[..., :height, :width]
 
 

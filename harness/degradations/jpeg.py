@@ -104,8 +104,7 @@ def _code(blocks: Tensor, tables: _Tables, steps: Tensor) -> Tensor:
 def _halve(planes: Tensor) -> Tensor:
     """Return the means of 2 x 2 pixels."""
     top, bottom = planes[..., 0::2, :], planes[..., 1::2, :]
-    total = top[..., 0::2] + top[..., 1::2]
-    return total.add_(bottom[..., 0::2]).add_(bottom[..., 1::2]).mul_(0.25)
+    return (top[..., 0::2] + top[..., 1::2]).add_(bottom[..., 0::2]).add_(bottom[..., 1::2]).mul_(0.25)
 
 
 def _to_blocks(planes: Tensor) -> Tensor:
@@ -119,11 +118,10 @@ def _from_blocks(blocks: Tensor, planes: Tensor) -> None:
     """Write blocks (N, C * blocks, 64) into (N, C, H, W); each pixel twice both ways if they are half that size."""
     count, channels, height, width = planes.shape
     repeats = 2 if blocks.numel() < planes.numel() else 1
-    side = 8 * repeats
-    rows, columns = height // side, width // side
+    rows, columns = height // (8 * repeats), width // (8 * repeats)
     source = blocks.view(count, channels, rows, columns, 8, 8).transpose(3, 4)
     if repeats == 1:
         planes.unflatten(3, (columns, 8)).unflatten(2, (rows, 8)).copy_(source)
     else:
-        target = planes.unflatten(3, (columns, 8, 2)).unflatten(2, (rows, 8, 2))
-        target.copy_(source[:, :, :, :, None, :, :, None])
+        wide = source.reshape(count, channels, rows * 8, 1, columns * 8).repeat_interleave(2, dim=4)
+        planes.unflatten(2, (rows * 8, 2)).copy_(wide)

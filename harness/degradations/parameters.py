@@ -21,9 +21,9 @@ Flags = npt.NDArray[np.bool_]
 Uniforms = Mapping[str, Floats]
 
 # Places in the vectors of uniform numbers. Append only: moving a name changes all training data.
-_KERNEL = ("size", "sinc", "cutoff", "family", "sigma_x", "sigma_y", "rotation", "beta_side", "beta")
-_STAGE = (*_KERNEL, "blur", "gaussian", "strength", "gray", "quality")
-_FINAL = ("size", "sinc", "cutoff", "order")
+_KERNEL = ("blur", "size", "sinc", "cutoff", "family", "sigma_x", "sigma_y", "rotation", "beta_side", "beta")
+_STAGE = (*_KERNEL, "gaussian", "strength", "gray", "quality")
+_IMAGE = (*(f"{name}1" for name in _STAGE), *(f"{name}2" for name in _STAGE), "size3", "blur3", "cutoff3", "order")
 _BATCH = ("direction1", "factor1", "mode1", "direction2", "factor2", "mode2", "mode3")
 _KINDS = ("blur1", "gaussian1", "blur2", "gaussian2", "order")
 
@@ -102,77 +102,101 @@ class Parameters:
 def draw_parameters(spec: SecondOrderSpec, draws: Draws) -> Parameters:
     """Draw what the images ``draws.rows`` undergo.
 
-    Resize factors and modes come from streams of the batch, everything else from streams of the row; with
+    Resize factors and modes come from a stream of the batch, everything else from streams of the rows; with
     ``kinds_per: batch`` the kinds come from a stream of the batch, too.
     """
-    first = _uniforms(draws, "degradation/first", _STAGE)
-    second = _uniforms(draws, "degradation/second", _STAGE)
-    final = _uniforms(draws, "degradation/final", _FINAL)
-    if spec.kinds_per == "batch":
-        shared = _batch_uniforms(draws, "degradation/kinds", _KINDS)
-        count = len(draws.rows)
-        for stage, suffix in ((first, "1"), (second, "2")):
-            stage |= {name: np.full(count, shared[name + suffix]) for name in ("blur", "gaussian")}
-        final["order"] = np.full(count, shared["order"])
+    numbers = np.stack([draws.row("degradation", row).random(len(_IMAGE)) for row in draws.rows])
+    own = dict(zip(_IMAGE, numbers.T, strict=True))
     batch = _batch_uniforms(draws, "degradation/resize", _BATCH)
-    resizes = [
-        (_resize_factor(stage, batch[f"direction{number}"], batch[f"factor{number}"]), batch[f"mode{number}"])
-        for number, stage in ((1, spec.first), (2, spec.second))
-    ]
+    if spec.kinds_per == "batch":
+        kinds = _batch_uniforms(draws, "degradation/kinds", _KINDS)
+        own |= {name: np.full(len(numbers), kinds[name]) for name in _KINDS}
+
+    requests = [_stage_kernels(spec.first, own, "1"), _stage_kernels(spec.second, own, "2"), _final_kernels(spec, own)]
+    side = max(spec.first.kernel_sizes[1], spec.second.kernel_sizes[1], spec.final_sinc_sizes[1])
+    blurs = _make_kernels(requests, side)
     return Parameters(
-        first=_stage(spec.first, first, *resizes[0]),
-        second=_stage(spec.second, second, *resizes[1]),
-        sinc=_final_sinc(spec, final),
+        first=_stage(spec.first, own, batch, "1", blurs[0]),
+        second=_stage(spec.second, own, batch, "2", blurs[1]),
+        sinc=blurs[2],
         mode=_choose(spec.second.resize_modes, batch["mode3"]),
-        sinc_first=final["order"] < spec.final_sinc_first_probability,
+        sinc_first=own["order"] < spec.final_sinc_first_probability,
     )
 
 
-def _stage(spec: StageSpec, draws: Uniforms, factor: float, mode: float) -> Stage:
-    gaussian = draws["gaussian"] < spec.gaussian_probability
-    sigma, scale = (_between(draws["strength"], bounds) for bounds in (spec.gaussian_sigma, spec.poisson_scale))
+def _stage(spec: StageSpec, own: Uniforms, batch: Mapping[str, float], number: str, blur: Blur) -> Stage:
+    gaussian = own["gaussian" + number] < spec.gaussian_probability
+    sigma, scale = (_between(own["strength" + number], bounds) for bounds in (spec.gaussian_sigma, spec.poisson_scale))
     return Stage(
-        blur=_blur(spec, draws),
-        factor=factor,
-        mode=_choose(spec.resize_modes, mode),
+        blur=blur,
+        factor=_resize_factor(spec, batch["direction" + number], batch["factor" + number]),
+        mode=_choose(spec.resize_modes, batch["mode" + number]),
         gaussian=gaussian,
         strength=np.where(gaussian, sigma, scale),
-        gray=draws["gray"] < spec.gray_probability,
-        quality=_between(draws["quality"], spec.jpeg_quality),
+        gray=own["gray" + number] < spec.gray_probability,
+        quality=_between(own["quality" + number], spec.jpeg_quality),
     )
 
 
-def _blur(spec: StageSpec, draws: Uniforms) -> Blur:
-    side = spec.kernel_sizes[1]
-    sizes = _odd_sizes(draws["size"], spec.kernel_sizes)
-    edges = np.cumsum([getattr(spec.kernels, family) for family in FAMILIES])
-    families = np.minimum(np.searchsorted(edges, draws["family"], side="right"), len(FAMILIES) - 1)
-    low, high = np.where(families >= 4, _row(spec.beta_plateau), _row(spec.beta_generalized))
-    beta = np.where(draws["beta_side"] < 0.5, _between(draws["beta"], (low, 1.0)), _between(draws["beta"], (1.0, high)))
-    bells = bivariate_kernels(
-        families=families,
-        sizes=sizes,
-        sigma_x=_between(draws["sigma_x"], spec.sigma),
-        sigma_y=_between(draws["sigma_y"], spec.sigma),
-        rotation=_between(draws["rotation"], (-np.pi, np.pi)),
-        beta=beta,
-        side=side,
-    )
+@dataclass(frozen=True)
+class _Kernels:
+    """Kernels to be made: (N,) values each, 0 where they do not matter."""
+
+    sizes: Ints  # 1 for a pulse
+    sinc: Flags
+    cutoff: Floats
+    families: Ints
+    sigma_x: Floats
+    sigma_y: Floats
+    rotation: Floats
+    beta: Floats
+
+
+def _stage_kernels(spec: StageSpec, own: Uniforms, number: str) -> _Kernels:
+    sizes = _odd_sizes(own["size" + number], spec.kernel_sizes)
     lowest = np.where(sizes < _SMALL_SINC, _LOW_CUTOFF, _LARGE_CUTOFF)
-    sincs = sinc_kernels(sizes, _between(draws["cutoff"], (lowest, np.pi)), side)
-    kernels = np.where((draws["sinc"] < spec.sinc_probability)[:, None, None], sincs, bells)
-    return _with_pulses(kernels, sizes, draws["blur"] < spec.blur_probability)
+    edges = np.cumsum([getattr(spec.kernels, family) for family in FAMILIES])
+    families = np.minimum(np.searchsorted(edges, own["family" + number], side="right"), len(FAMILIES) - 1)
+    low, high = np.where(families >= 4, _row(spec.beta_plateau), _row(spec.beta_generalized))
+    below, above = (_between(own["beta" + number], bounds) for bounds in ((low, 1.0), (1.0, high)))
+    return _Kernels(
+        sizes=np.where(own["blur" + number] < spec.blur_probability, sizes, 1),
+        sinc=own["sinc" + number] < spec.sinc_probability,
+        cutoff=_between(own["cutoff" + number], (lowest, np.pi)),
+        families=families,
+        sigma_x=_between(own["sigma_x" + number], spec.sigma),
+        sigma_y=_between(own["sigma_y" + number], spec.sigma),
+        rotation=_between(own["rotation" + number], (-np.pi, np.pi)),
+        beta=np.where(own["beta_side" + number] < 0.5, below, above),
+    )
 
 
-def _final_sinc(spec: SecondOrderSpec, draws: Uniforms) -> Blur:
-    sizes = _odd_sizes(draws["size"], spec.final_sinc_sizes)
-    kernels = sinc_kernels(sizes, _between(draws["cutoff"], (_LOW_CUTOFF, np.pi)), spec.final_sinc_sizes[1])
-    return _with_pulses(kernels, sizes, draws["sinc"] < spec.final_sinc_probability)
+def _final_kernels(spec: SecondOrderSpec, own: Uniforms) -> _Kernels:
+    sizes = _odd_sizes(own["size3"], spec.final_sinc_sizes)
+    none = np.zeros(len(sizes))
+    return _Kernels(
+        sizes=np.where(own["blur3"] < spec.final_sinc_probability, sizes, 1),
+        sinc=np.ones(len(sizes), bool),
+        cutoff=_between(own["cutoff3"], (_LOW_CUTOFF, np.pi)),
+        families=none.astype(np.int64),
+        sigma_x=none,
+        sigma_y=none,
+        rotation=none,
+        beta=none,
+    )
 
 
-def _with_pulses(kernels: Floats, sizes: Ints, filtered: Flags) -> Blur:
-    kernels = np.where(filtered[:, None, None], kernels, pulses(1, kernels.shape[-1]))
-    return Blur(kernels.astype(np.float32), np.where(filtered, sizes, 1))
+def _make_kernels(requests: list[_Kernels], side: int) -> list[Blur]:
+    """Make the kernels of all stages at once; NumPy's calls cost more than the few numbers."""
+    joined = {name: np.concatenate([getattr(r, name) for r in requests]) for name in _Kernels.__dataclass_fields__}
+    sizes = joined["sizes"]
+    kernels = pulses(len(sizes), side)
+    sinc, bell = (np.flatnonzero((joined["sinc"] == kind) & (sizes > 1)) for kind in (True, False))
+    kernels[sinc] = sinc_kernels(sizes[sinc], joined["cutoff"][sinc], side)
+    shapes = {name: joined[name][bell] for name in ("families", "sizes", "sigma_x", "sigma_y", "rotation", "beta")}
+    kernels[bell] = bivariate_kernels(**shapes, side=side)
+    parts = np.split(kernels.astype(np.float32), len(requests))
+    return [Blur(part, request.sizes) for part, request in zip(parts, requests, strict=True)]
 
 
 def _resize_factor(spec: StageSpec, direction: float, position: float) -> float:
@@ -181,11 +205,6 @@ def _resize_factor(spec: StageSpec, direction: float, position: float) -> float:
     if direction < spec.resize.up + spec.resize.down:
         return spec.resize_range[0] + position * (1.0 - spec.resize_range[0])
     return 1.0
-
-
-def _uniforms(draws: Draws, stream: str, names: tuple[str, ...]) -> dict[str, Floats]:
-    numbers = np.stack([draws.row(stream, row).random(len(names)) for row in draws.rows])
-    return dict(zip(names, numbers.T, strict=True))
 
 
 def _batch_uniforms(draws: Draws, stream: str, names: tuple[str, ...]) -> dict[str, float]:

@@ -36,7 +36,7 @@ _STRATEGIES = {
     "cpu": Strategy(
         image_by_image=True,
         largest_direct_filter=7,
-        band_block=80,
+        band_block=64,
         enlarge_by_matrix=True,
         count_with_bincount=True,
     ),

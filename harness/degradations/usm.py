@@ -14,6 +14,7 @@ from torch import Tensor
 
 from harness.degradations.banded import Band, apply_bands
 from harness.degradations.filters import reflected_indices
+from harness.degradations.strategy import strategy_of
 
 _SIDE = 51
 _SIGMA = 0.3 * ((_SIDE - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a Gaussian of this side: 8 pixels
@@ -33,10 +34,17 @@ def sharpen(images: Tensor, weight: float = 0.5, threshold: float = 10.0) -> Ten
     Returns:
         (N, C, H, W) float32 in [0, 1], contiguous.
     """
-    rows, columns = (_gaussian_band(length, images.device) for length in images.shape[-2:])
+    bands = [_gaussian_band(length, images.device) for length in images.shape[-2:]]
+    if not strategy_of(images.device).image_by_image:
+        return _sharpen(images, weight, threshold, *bands)
+    planes = images.reshape(-1, 1, 1, *images.shape[-2:])  # one plane at a time: all steps find it in the cache
+    return torch.cat([_sharpen(plane, weight, threshold, *bands) for plane in planes]).view(images.shape)
+
+
+def _sharpen(images: Tensor, weight: float, threshold: float, rows: Band, columns: Band) -> Tensor:
     blurred = apply_bands(images, rows, columns)
     residual = torch.sub(images, blurred, out=blurred)
-    mask = ((residual.abs() * 255) > threshold).to(images.dtype)
+    mask = residual.abs().mul_(255).gt_(threshold)
     soft_mask = apply_bands(mask, rows, columns)
     sharp = torch.add(images, residual, alpha=weight, out=residual).clamp_(0, 1)
     return sharp.sub_(images).mul_(soft_mask).add_(images).clamp_(0, 1)

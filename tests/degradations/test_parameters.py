@@ -132,3 +132,15 @@ def test_fixed_values_are_possible() -> None:
     assert not parameters.first.gray.any()
     assert (parameters.second.blur.sizes == 1).all()
     assert (parameters.sinc.sizes == 1).all()
+
+
+def test_streams_stay_where_they_are() -> None:
+    # Recorded once: another value here means other training data for every seed.
+    parameters = draw_parameters(SPEC, Draws(7, 11, 1, range(3, 5)))
+    assert parameters.first.factor == pytest.approx(0.6036164402)
+    assert (parameters.first.mode, parameters.second.mode, parameters.mode) == ("bilinear", "bilinear", "area")
+    assert parameters.second.factor == 1.0
+    np.testing.assert_allclose(parameters.first.quality, [59.62520377, 45.85657503])
+    np.testing.assert_allclose(parameters.second.strength, [1.48969357, 1.71125098])
+    np.testing.assert_allclose(parameters.first.blur.kernels[:, 10, 10], [0.02672544, 0.03472262], rtol=1e-5)
+    assert parameters.sinc.sizes.tolist() == [13, 9]
