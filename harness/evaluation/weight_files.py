@@ -94,12 +94,15 @@ def check_weights(name: str, weights_root: str | Path | None = None) -> Path:
         HarnessError: the file is missing or its SHA-256 begins otherwise.
     """
     path = weights_folder(weights_root) / name
-    expected = WEIGHT_FILES[name].sha256
     if not path.is_file():
         raise HarnessError(f"{path}: no such weight file; get it from {WEIGHT_FILES[name].url}")
-    found = file_sha256(path)[: len(expected)]
-    if found != expected:
-        raise HarnessError(
-            f"{path}: SHA-256 begins with {found}, not {expected}: truncated or another file; fetch it again"
-        )
+    problem = wrong_checksum(path, WEIGHT_FILES[name])
+    if problem:
+        raise HarnessError(f"{path}: {problem}: truncated or another file; delete it and fetch it again")
     return path
+
+
+def wrong_checksum(path: Path, file: WeightFile) -> str | None:
+    """Say how the SHA-256 of ``path`` differs from the digits stated for ``file``, or return None."""
+    found = file_sha256(path)[: len(file.sha256)]
+    return None if found == file.sha256 else f"SHA-256 begins with {found[:12]}, not {file.sha256[:12]}"
