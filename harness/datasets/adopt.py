@@ -149,7 +149,7 @@ def _diagnose(image: Found, position: int, count: int, rows: Mapping[str, Row]) 
         return "the right size, but other pixels (another source, or saved with loss)"
     if size == (row.height, row.width):
         return "turned by 90 degrees"
-    for multiple in (2, 3, 4, 6, 8, 12, 16):
+    for multiple in (SCALE, 12, 8, 16, 2, 3, 6):
         if size == (row.width - row.width % multiple, row.height - row.height % multiple):
             return f"cropped to a multiple of {multiple}, with other pixels"
     for factor in (2, 3, 4, 8):

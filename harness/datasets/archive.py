@@ -113,7 +113,7 @@ def _too_large(archive: Path) -> HarnessError:
 def _wanted(archive: Path, name: str, root: str, keep: Sequence[str]) -> Path | None:
     """Return where a member goes below the target, or None if it is not wanted."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[:1] or "\0" in name:
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in "".join(path.parts[:1]) or "\0" in name:
         raise HarnessError(f"{archive}: {name!r} leads outside the folder; this archive cannot be trusted")
     if path.suffix.lower() not in SUFFIXES or any(part.startswith((".", "__MACOSX")) for part in path.parts):
         return None

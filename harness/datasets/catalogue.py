@@ -96,13 +96,13 @@ class DatasetEntry(StrictModel):
         return MANIFESTS / f"{self.manifest}.tsv" if self.manifest else None
 
 
-def load_catalogue(path: str | Path = CONFIGS / "datasets.yaml") -> dict[str, DatasetEntry]:
-    """Read a dataset catalogue: name to entry.
+def load_catalogue(path: str | Path | None = None) -> dict[str, DatasetEntry]:
+    """Read a dataset catalogue, by default the one that comes with the harness: name to entry.
 
     Raises:
         HarnessError: the file is missing or wrong; one line per mistake with file, field and value.
     """
-    return _load(Path(path)).copy()
+    return _load(Path(path) if path else CONFIGS / "datasets.yaml").copy()
 
 
 def find_entry(name: str) -> DatasetEntry:

@@ -82,7 +82,7 @@ def download(url: str, target: Path, expected: Expected = Expected(), patience: 
             if failures >= patience.attempts:
                 raise HarnessError(f"{url}: {error}, {failures} times in a row; run again later to continue") from error
             patience.sleep(max(error.pause, min(patience.pause * 2 ** (failures - 1), 60.0)))
-    problem = _mismatch(part, expected)
+    problem = mismatch(part, expected)
     if problem:
         part.unlink()
         note.unlink(missing_ok=True)
@@ -167,7 +167,8 @@ def _noted(note: Path, url: str) -> str | None:
     return str(content["version"]) if content.get("url") == url and content.get("version") else None
 
 
-def _mismatch(part: Path, expected: Expected) -> str | None:
+def mismatch(part: Path, expected: Expected) -> str | None:
+    """Say how a file differs from what is known about it, or return None."""
     if expected.size is not None and _size(part) != expected.size:
         return f"{_size(part)} bytes instead of {expected.size}"
     for kind, wanted in (("sha256", expected.sha256), ("md5", expected.md5)):

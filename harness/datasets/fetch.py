@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from harness.datasets.adopt import adopt, place_image
 from harness.datasets.archive import unpack
 from harness.datasets.catalogue import DatasetEntry, Source, find_entry
-from harness.datasets.download import Expected, Patience, download
+from harness.datasets.download import Expected, Patience, download, mismatch
 from harness.datasets.manifests import Row, difference, read_manifest
 from harness.datasets.progress import progress
 from harness.datasets.resolve import missing
@@ -119,11 +120,13 @@ def _fetch_image(row: Row, url: str, folder: Path, patience: Patience) -> None:
     address = url.replace("{file}", quote(row.file))
     arrived = target.with_name(f".{target.name}.new")
     download(address, arrived, patience=patience)
-    problem = difference(read_rgb(arrived), row)
-    if problem:
-        arrived.unlink()
-        raise HarnessError(f"{address}: {problem}")
-    place_image(arrived, target, move=True)
+    try:
+        problem = difference(read_rgb(arrived), row)
+        if problem:
+            raise HarnessError(f"{address}: {problem}")
+        place_image(arrived, target, move=True)
+    finally:
+        arrived.unlink(missing_ok=True)
 
 
 def _is_row(path: Path, row: Row) -> bool:
@@ -138,9 +141,10 @@ def _fetch_archive(
 ) -> None:
     """Download an archive, unpack its images beside the data, and move them into place if they are the right ones."""
     archive = data_root / DOWNLOADS / _archive_name(source.url)
-    if archive not in used:
-        download(source.url, archive, Expected(source.sha256, source.md5, source.size), patience)
-        used.add(archive)
+    expected = Expected(source.sha256, source.md5, source.size)
+    if archive not in used and (not archive.is_file() or mismatch(archive, expected)):
+        download(source.url, archive, expected, patience)
+    used.add(archive)
     with _fresh_folder(data_root / DOWNLOADS / f"{name}.unpacked") as folder:
         try:
             unpack(archive, folder, source.root, source.keep)
@@ -153,7 +157,7 @@ def _fetch_archive(
 
 def _archive_name(url: str) -> str:
     """Return a file name for an address: its last part, and a hash, because many archives have one name."""
-    last = unquote(PurePosixPath(urlsplit(url).path).name) or "archive"
+    last = re.sub(r"[^\w.()-]+", "_", unquote(PurePosixPath(urlsplit(url).path).name)) or "archive"
     return f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{last}"
 
 

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from harness.datasets import catalogue
-from harness.images import Pixels
+from harness.images import Pixels, encode_png
 from harness.rng import numpy_stream
 
 Catalogue = Callable[[Mapping[str, Mapping[str, Any]]], Path]
@@ -25,8 +25,12 @@ def photograph(name: str, width: int = 40, height: int = 32) -> Pixels:
 
 
 def save(path: Path, pixels: Pixels) -> Path:
+    """Write an image, without loss unless its name says otherwise, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    if path.suffix == ".png" and pixels.ndim == 3:
+        path.write_bytes(encode_png(pixels))
+    else:
+        Image.fromarray(pixels).save(path)
     return path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import mmap
+import resource
 from pathlib import Path
 
 import cv2
@@ -158,3 +160,22 @@ def test_images_and_windows_are_drawn_evenly() -> None:
     windows = windows[:, 1:]
     counts = np.bincount(windows[:, 0, 0, 0], minlength=4)
     assert (abs(counts - 640) < 80).all()
+
+
+def test_a_pack_of_the_size_of_div2k_is_never_read_whole(tmp_path: Path) -> None:
+    """800 images of 2040 x 1356 pixels are 6.6 GB; the file is sparse, so the test needs neither disk nor time."""
+    images = tuple(PackedImage(f"{i:04d}", 2040, 1356, i * 2040 * 1356 * 3, "0" * 64) for i in range(800))
+    info = PackInfo("large", images, "0" * 64)
+    with open(tmp_path / patches.PIXELS, "wb") as stream:
+        stream.truncate(info.size)
+    (tmp_path / patches.INDEX).write_text(
+        json.dumps(
+            {"dataset": "large", "sha256": info.sha256, "images": [dataclasses.asdict(image) for image in images]}
+        )
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    opened = Pack.open(tmp_path)
+    assert opened.info == info
+    for iteration in range(3):
+        assert not sample_crops(opened, 400, Draws(0, iteration, 0, range(16)), True).any()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000, "kilobytes"
