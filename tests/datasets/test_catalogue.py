@@ -73,3 +73,8 @@ def test_a_missing_catalogue_is_told(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"datasets\.yaml: no such file"):
         load_catalogue(tmp_path / "datasets.yaml")
     assert (CONFIGS / "datasets.yaml").is_file()
+
+
+def test_the_documentation_names_every_dataset() -> None:
+    text = (CONFIGS.parent / "docs" / "datasets.md").read_text()
+    assert not [name for name in ENTRIES if f"`{name}`" not in text]
