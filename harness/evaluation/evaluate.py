@@ -55,7 +55,7 @@ def evaluate_checkpoint(
     scale: int,
     device: torch.device | str = "cpu",
     weights_root: str | Path | None = None,
-    readers: int = 2,
+    readers: int = 4,
 ) -> pd.DataFrame:
     """Evaluate a plain network, with its weights loaded, on ``sets``.
 
@@ -93,7 +93,7 @@ def evaluate_reference(
     benchmarks: Path,
     scale: int,
     weights_root: str | Path | None = None,
-    readers: int = 2,
+    readers: int = 4,
 ) -> pd.DataFrame:
     """Evaluate a method without weights, such as ``bicubic``, on the CPU; the rest as :func:`evaluate_checkpoint`."""
     method = Method("", name, "reference")
