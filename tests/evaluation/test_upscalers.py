@@ -43,15 +43,22 @@ def test_threads_are_restored() -> None:
 def test_settings_are_restored_after_an_error() -> None:
     torch.set_float32_matmul_precision("high")
     try:
-        with pytest.raises(HarnessError), exact_float32():
+        with exact_float32():
             assert torch.get_float32_matmul_precision() == "highest"
             assert not torch.backends.cudnn.allow_tf32
             assert torch.backends.cudnn.deterministic
-            raise HarnessError("x")
+        assert torch.get_float32_matmul_precision() == "high"
+        with pytest.raises(HarnessError):
+            _fail_inside()
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision("highest")
     assert not torch.backends.cudnn.deterministic
+
+
+def _fail_inside() -> None:
+    with exact_float32():
+        raise HarnessError("x")
 
 
 @pytest.mark.gpu
