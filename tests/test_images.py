@@ -104,6 +104,7 @@ LEGITIMATE: dict[str, tuple[str, Callable[[np.ndarray], Image.Image]]] = {
     "palette with transparency": ("png", _palette_with_transparency),
     "bmp": ("bmp", Image.fromarray),
     "tiff": ("tif", Image.fromarray),
+    "webp": ("webp", Image.fromarray),
     "gray jpeg": ("jpg", lambda p: Image.fromarray(p[..., 0])),
 }
 
@@ -129,6 +130,12 @@ def test_lossless_files_keep_their_values(tmp_path: Path) -> None:
     alpha = Image.fromarray(np.dstack([pixels, np.zeros((9, 11), np.uint8)]))
     alpha.save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), pixels, "alpha is dropped, not blended")
+
+
+def test_the_previews_of_a_phone_are_ignored(tmp_path: Path) -> None:
+    photo, preview = Image.fromarray(noise(64, 64)), Image.fromarray(noise(16, 16))
+    photo.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[preview])
+    assert read_rgb(tmp_path / "x.jpg").shape == (64, 64, 3)
 
 
 def test_a_wrong_extension_does_no_harm(tmp_path: Path) -> None:
@@ -157,6 +164,7 @@ BAD = {
     "rgba16.png": (png(2, 2, 16, 6, (b"\0" + bytes(16)) * 2), "more than 8 bits per channel"),
     "float.tif": (_content(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "more than 8 bits per channel"),
     "cmyk.jpg": (_content(Image.new("CMYK", (4, 4)), "JPEG"), "is CMYK, which has no one way to RGB"),
+    "lab.tif": (_content(Image.new("LAB", (4, 4)), "TIFF"), "is LAB, which has no one way to RGB"),
     "pages.tif": (
         _content(Image.new("RGB", (4, 4)), "TIFF", save_all=True, append_images=[Image.new("RGB", (4, 4))]),
         "holds 2 pictures; save the one you mean on its own",
