@@ -70,7 +70,14 @@ def degrade_views(
 
     Returns:
         The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per view.
+
+    Raises:
+        HarnessError: the images are too small for the resize factors.
+        ValueError: there is not one row of random numbers for each image.
     """
+    for draws in views:
+        if len(draws.rows) != len(hr):
+            raise ValueError(f"{len(hr)} images, but random numbers for {len(draws.rows)} rows")
     plans = [Plan(draw_parameters(spec, draws), draws) for draws in views]
     hr = hr.contiguous()
     if not strategy_of(hr.device).image_by_image:

@@ -35,7 +35,7 @@ class Strategy:
 _STRATEGIES = {
     "cpu": Strategy(
         image_by_image=True,
-        largest_direct_filter=7,
+        largest_direct_filter=13,
         band_block=64,
         enlarge_by_matrix=True,
         count_with_bincount=True,

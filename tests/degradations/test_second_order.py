@@ -232,6 +232,11 @@ def test_too_small_crops_are_a_user_error() -> None:
         degrade(tiny, spec, 4, _draws(range(1), iteration))
 
 
+def test_rows_and_images_must_match() -> None:
+    with pytest.raises(ValueError, match="6 images, but random numbers for 5 rows"):
+        degrade(HR, SPEC, 4, _draws(range(5)))
+
+
 def test_crops_are_aligned() -> None:
     rows = torch.arange(96).view(1, 1, 96, 1).expand(6, 1, 96, 96)
     columns = torch.arange(96).view(1, 1, 1, 96).expand(6, 1, 96, 96)
