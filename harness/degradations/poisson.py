@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import poisson
+from scipy.special import gammaln, xlogy
 from torch import Tensor
 
 BINS = 512
@@ -61,8 +61,11 @@ def table_probabilities(bits: int, level: int) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _host_table() -> npt.NDArray[np.int32]:
-    rates = np.arange(_LEVELS)[None, :] / 255 * 2.0 ** np.arange(_MOST_BITS + 1)[:, None]
-    probabilities = poisson.pmf(np.arange(BINS), rates.reshape(-1, 1))
+    levels, bits = np.arange(_LEVELS), np.arange(_MOST_BITS + 1)
+    rates = (levels / 255 * 2.0 ** bits[:, None]).reshape(-1, 1)
+    counts = np.arange(BINS)
+    with np.errstate(under="ignore"):
+        probabilities = np.exp(xlogy(counts, rates) - rates - gammaln(counts + 1))
     thresholds, aliases = build_aliases(probabilities)
     packed = np.rint(thresholds * _THRESHOLDS).astype(np.int64)
     whole = packed >= _THRESHOLDS  # such a bin has one outcome; let its alias be the outcome itself
