@@ -68,11 +68,13 @@ def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
     from harness.experiment import load_experiment
 
     loaded = load_experiment(experiment)
-    (part,) = [s for s in loaded.evaluation.sets if s.dataset == dataset] or [None]
-    if part is None:
-        names = ", ".join(s.dataset for s in loaded.evaluation.sets)
-        raise HarnessError(f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {names}")
-    for line in generate(dataset, part.degradations, layout.BENCHMARKS, loaded.data_root, jobs, loaded.file.scale):
+    parts = {part.dataset: part for part in loaded.evaluation.sets}
+    if dataset not in parts:
+        raise HarnessError(
+            f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {', '.join(parts)}"
+        )
+    degradations = parts[dataset].degradations
+    for line in generate(dataset, degradations, layout.BENCHMARKS, loaded.data_root, jobs, loaded.file.scale):
         print(line)
 
 
@@ -92,7 +94,12 @@ def train(
     chosen = loaded.run(run)
     training = chosen.spec.training
     os.environ["OMP_NUM_THREADS"] = str(training.threads)
-    with lease(training.processes if loaded.needs_gpu else 0, loaded.file.runs_per_gpu):
+    started = "LOCAL_RANK" in os.environ  # by torchrun, below a process that holds the lease
+    with lease(training.processes if loaded.needs_gpu and not started else 0, loaded.file.runs_per_gpu):
+        if training.processes > 1 and not started:
+            from harness.launch import run_processes
+
+            raise SystemExit(run_processes(training.processes, sys.argv[1:]))
         from harness.training.train import Job
         from harness.training.train import train as train_run
 
@@ -105,7 +112,7 @@ def train(
             save_every=save_every,
             save_seconds=60 * save_minutes,
         )
-        train_run(chosen.spec, job, training.device)
+        train_run(chosen.spec, job)
 
 
 @app.command()

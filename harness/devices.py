@@ -38,8 +38,8 @@ def visible_gpus() -> list[str]:
 def no_gpu_message(source: str) -> str:
     """Return the line that tells a user without a GPU what to do; ``source`` is the experiment's file."""
     return (
-        f"{source}: training.device: 'cuda', but no CUDA GPU is visible; run on a machine with one, check nvidia-smi and "
-        "CUDA_VISIBLE_DEVICES, or ask for weeks of CPU time with device: cpu"
+        f"{source}: training.device: 'cuda', but no CUDA GPU is visible; run on a machine with one, check nvidia-smi "
+        "and CUDA_VISIBLE_DEVICES, or ask for weeks of CPU time with device: cpu"
     )
 
 
@@ -92,6 +92,7 @@ def _take(gpus: list[str], count: int, slots: int, folder: Path, held: ExitStack
                 taken = list(locks)[:count]
                 for gpu, lock in locks.items():
                     if gpu in taken:
+                        os.set_inheritable(lock.fileno(), count > 1)  # a run in several processes keeps them all
                         held.enter_context(lock)
                     else:
                         lock.close()
@@ -109,7 +110,8 @@ def _free(gpus: list[str], slots: int, folder: Path) -> list[tuple[str, IO[str]]
     found = []
     for order, gpu in enumerate(gpus):
         for slot in range(slots):
-            lock = open(folder / f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.{slot}.lock", "w")
+            path = folder / f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.{slot}.lock"
+            lock = path.open("w")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -238,7 +238,8 @@ class Experiment:
         if training.batch_size % (seen * training.processes):
             self._fail(
                 "training.batch_size",
-                f"{training.batch_size}: must be a multiple of {seen * training.processes}: variant {variant!r} has {seen} views",
+                f"{training.batch_size}: must be a multiple of {seen * training.processes}: "
+                f"variant {variant!r} has {seen} views",
             )
 
     def _fail(self, field: str, problem: str) -> None:

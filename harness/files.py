@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -58,6 +59,27 @@ def explain_os_errors(target: Path) -> Iterator[None]:
                 f"{target}: cannot be written ({error.strerror}); change its permissions or its place"
             ) from error
         raise
+
+
+@contextmanager
+def exclusive(path: str | Path, waiting: str) -> Iterator[None]:
+    """Hold a lock file against other processes; wait for it if need be. The kernel frees it when the holder ends.
+
+    Args:
+        path: the lock file; it is made and stays.
+        waiting: what to print, once, when another process holds it.
+    """
+    path = Path(path)
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(waiting, flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

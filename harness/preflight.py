@@ -78,11 +78,13 @@ def _gpu_problems(experiment: Experiment, limit: int | None) -> list[str | None]
         return [f"{experiment.path}: training.processes: {wanted}, but {count} GPUs are visible; lower it"]
     if limit is not None and limit > slots:
         return [
-            f"--resources gpu={limit}: only {count} GPUs are visible; give gpu={slots} or less, or runs would wait for each other"
+            f"--resources gpu={limit}: only {count} GPUs are visible; give gpu={slots} or less, "
+            "or runs would wait for each other"
         ]
     if limit is not None and limit < wanted:
         return [
-            f"--resources gpu={limit}: less than training.processes {wanted}, which Snakemake would cap silently; give gpu={wanted} or more"
+            f"--resources gpu={limit}: less than training.processes {wanted}, which Snakemake would cap silently; "
+            f"give gpu={wanted} or more"
         ]
     return []
 

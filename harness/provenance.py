@@ -13,12 +13,23 @@ PACKAGE = Path(__file__).resolve().parent
 
 _COMMON = ("rng.py", "images.py", "files.py")
 _STAGES = {
-    "data": ("datasets", "degradations/fixed.py"),
-    "train": ("spec.py", "datasets/patches.py", "degradations", "networks", "training", "regularizers/base.py"),
-    "evaluate": ("evaluation", "networks", "degradations/fixed.py"),
-    "report": ("reporting",),
+    "data": (
+        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "patches", "resolve", "stamped")),
+        "degradations/fixed.py",
+    ),
+    "train": (
+        "spec.py",
+        "datasets/patches.py",
+        "degradations/[!f]*.py",
+        "degradations/filters.py",
+        "networks/*.py",
+        "training/*.py",
+        "regularizers/base.py",
+        "regularizers/_*.py",
+    ),
+    "evaluate": ("evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
-_ELSEWHERE = {"degradations/fixed.py": "train"}
 _PACKAGES = (
     "torch",
     "torchvision",
@@ -37,11 +48,7 @@ def stage_modules(stage: str) -> list[Path]:
 
     Rules name them as inputs; Snakemake compares them by checksum, so a changed metric repeats evaluation only.
     """
-    found: set[Path] = set()
-    for name in (*_COMMON, *_STAGES[stage]):
-        path = PACKAGE / name
-        found.update(path.glob("*.py") if path.is_dir() else [path])
-    return sorted(p for p in found if _ELSEWHERE.get(p.relative_to(PACKAGE).as_posix()) != stage)
+    return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
 
 
 def regularizer_module(name: str) -> list[Path]:

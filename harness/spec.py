@@ -92,7 +92,7 @@ class TrainingSpec(StrictModel):
         weights: which weights a run hands to evaluation.
         log_every: iterations between lines of the history.
         heldout_every: iterations between measurements of the held-out loss.
-        heldout_batch: images in the held-out batch.
+        heldout_images: images of the held-out set of degraded pairs.
         device: where to train.
         precision: ``fp32``, or ``bf16`` for autocast.
         channels_last: memory format of weights and images.
@@ -119,7 +119,7 @@ class TrainingSpec(StrictModel):
     weights: Literal["ema", "raw"] = "ema"
     log_every: int = Field(default=100, gt=0)
     heldout_every: int = Field(default=5000, gt=0)
-    heldout_batch: int = Field(default=16, gt=0)
+    heldout_images: int = Field(default=32, gt=0)
     device: Literal["cpu", "cuda"] = "cuda"
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = True
@@ -134,6 +134,8 @@ class TrainingSpec(StrictModel):
             raise ValueError(f"patch {self.patch}: must not be greater than crop {self.crop}")
         if self.batch_size % self.processes:
             raise ValueError(f"batch_size {self.batch_size}: must be a multiple of processes {self.processes}")
+        if self.pool and self.processes > 1:
+            raise ValueError(f"pool {self.pool}: needs processes 1, because a pool mixes the whole batch")
         if self.pool and self.pool % self.batch_size:
             raise ValueError(f"pool {self.pool}: must be a multiple of batch_size {self.batch_size}")
         return self

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.second_order import aligned_crop, degrade
+from harness.degradations.second_order import aligned_crop, degrade_views
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.pool import PairPool
 
 HELDOUT_SEED = 0
-"""Seed of the held-out batch: the same batch for every run of an experiment."""
+"""Seed of the held-out images: the same for every run of an experiment; their iterations are 0, -1, -2, ..."""
+
+_HELDOUT_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class BatchSource:
         device: where to degrade.
     """
 
-    def __init__(self, pack: Pack, spec: RunSpec, views: int, device: str, rows: range | None = None) -> None:
+    def __init__(self, pack: Pack, spec: RunSpec, views: int, device: str, rows: Sequence[int] | None = None) -> None:
         training = spec.training
         self._pack = pack
+        self.data = pack.info.sha256
         self._spec = spec
         self._views = views
         self._device = device
@@ -62,7 +66,7 @@ class BatchSource:
 
 
 def make_views(
-    pack: Pack, spec: RunSpec, iteration: int, seed: int, rows: range, views: int, device: str
+    pack: Pack, spec: RunSpec, iteration: int, seed: int, rows: Sequence[int], views: int, device: str
 ) -> tuple[list[Tensor], Tensor]:
     """Cut, flip and degrade ground truths; every view has its own degradation and the same aligned crop.
 
@@ -70,20 +74,23 @@ def make_views(
         The views, each (B, 3, patch / scale, patch / scale), and the target (B, 3, patch, patch); float32 in [0, 1].
     """
     training = spec.training
-    first = Draws(seed, iteration, 0, rows, device)
-    crops = sample_crops(pack, training.crop, first, training.horizontal_flip)
+    draws = [Draws(seed, iteration, view, rows, device) for view in range(views)]
+    crops = sample_crops(pack, training.crop, draws[0], training.horizontal_flip)
     hr = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float().div_(255)
-    lrs, target = [], hr
-    for view in range(views):
-        draws = Draws(seed, iteration, view, rows, device)
-        full_target, full_lr = degrade(hr, training.degradation, spec.scale, draws, usm_target=training.usm_target)
-        target, lr = aligned_crop(full_target, full_lr, training.patch, spec.scale, first)
-        lrs.append(lr)
-    return lrs, target
+    target, lrs = degrade_views(hr, training.degradation, spec.scale, draws, usm_target=training.usm_target)
+    pairs = [aligned_crop(target, lr, training.patch, spec.scale, draws[0]) for lr in lrs]
+    return [lr for _, lr in pairs], pairs[0][0]
 
 
-def heldout_batch(pack: Pack, spec: RunSpec, device: str) -> Batch:
-    """Return the fixed batch that measures progress: one view, iteration 0, a seed of its own, never trained on."""
-    rows = range(spec.training.heldout_batch)
-    (lr,), target = make_views(pack, spec, 0, HELDOUT_SEED, rows, 1, device)
-    return Batch(lr, target)
+def heldout_batches(pack: Pack, spec: RunSpec, device: str) -> list[Batch]:
+    """Return the fixed images that measure progress: one view, a seed of their own, never trained on.
+
+    They come in batches of four, because resize factors are shared within one.
+    """
+    count = spec.training.heldout_images
+    parts = []
+    for number, start in enumerate(range(0, count, _HELDOUT_BATCH)):
+        rows = range(min(_HELDOUT_BATCH, count - start))
+        (lr,), target = make_views(pack, spec, -number, HELDOUT_SEED, rows, 1, device)
+        parts.append(Batch(lr, target))
+    return parts

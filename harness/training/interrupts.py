@@ -6,6 +6,10 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any
 
+from harness.training.distributed import World
+
+_AGREE_EVERY = 16  # iterations
+
 
 class Interrupts:
     """Within ``with``, the first SIGTERM or SIGINT is noted in ``signal`` instead of ending the process."""
@@ -27,3 +31,9 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
+
+    def agreed(self, world: World, iteration: int) -> bool:
+        """Return whether to stop after this iteration; several processes agree on it every now and then."""
+        if world.size == 1:
+            return self.signal != 0
+        return iteration % _AGREE_EVERY == 0 and world.any(self.signal != 0)

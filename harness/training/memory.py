@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.provenance import versions
 from harness.training.batches import BatchSource
+from harness.training.distributed import World
 from harness.training.history import Row
 from harness.training.schedule import learning_rate
 from harness.training.state import Snapshot, StateFolder
@@ -21,13 +22,12 @@ class Memory:
     Args:
         folder: where generations are kept.
         learner, source: what changes during training.
-        data: SHA-256 of the training images; other data start a fresh state.
         code: SHA-256 of the code that trains; a finished state of other code is not taken for a result.
     """
 
-    def __init__(self, folder: StateFolder, learner: Learner, source: BatchSource, data: str, code: str) -> None:
+    def __init__(self, folder: StateFolder, learner: Learner, source: BatchSource, code: str) -> None:
         self._folder, self._learner, self._source = folder, learner, source
-        self.data, self._code = data, code
+        self.data, self._code = source.data, code
         self.history: list[Row] = []
         self.sessions: list[dict[str, Any]] = []
         self._seconds_before = 0.0
@@ -38,9 +38,14 @@ class Memory:
         """Seconds of training so far, interruptions not counted."""
         return self._seconds_before + time.monotonic() - self._began
 
-    def restore(self) -> int:
-        """Take the newest usable state; return the iterations done, 0 for a fresh start."""
-        snapshot = self._folder.newest()
+    def restore(self, world: World) -> int:
+        """Take the newest usable state, the same in every process; return the iterations done, 0 for a fresh start."""
+        if world.writes:
+            snapshot = self._folder.newest()
+            world.barrier()
+        else:  # once process 0 has dropped what is broken
+            world.barrier()
+            snapshot = self._folder.newest()
         if snapshot is not None and self._fits(snapshot):
             notes = snapshot.notes
             self.history = [Row(**row) for row in notes["history"]]
@@ -51,7 +56,9 @@ class Memory:
                 self._source.pool.restore(pool, self._learner.device)
         else:
             snapshot = None
-            self._folder.clear()
+            world.barrier()
+            if world.writes:
+                self._folder.clear()
         done = snapshot.iteration if snapshot else 0
         self.sessions.append({"from_iteration": done, "versions": versions(), "code": self._code})
         self._began = time.monotonic()

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from harness.spec import TrainingSpec
 from harness.training.history import Row
 
 _QUIET = 30.0  # seconds between plain lines
@@ -19,18 +20,21 @@ class Progress:
     Args:
         label: the run's name.
         done: iterations done before.
-        total: iterations of the whole training.
-        images: images per iteration, for the rate.
+        training: iterations and batch size of the run.
+        shown: whether to show anything: one of several processes does.
     """
 
-    def __init__(self, label: str, done: int, total: int, images: int) -> None:
-        self._label, self._total, self._images = label, total, images
+    def __init__(self, label: str, done: int, training: TrainingSpec, shown: bool = True) -> None:
+        self._label, self._total, self._images = label, training.iterations, training.batch_size
+        self._shown = shown
         self._start, self._began, self._said = done, time.monotonic(), 0.0
-        interactive = sys.stderr.isatty()
-        self._bar = tqdm(total=total, initial=done, desc=label, unit="it", dynamic_ncols=True) if interactive else None
+        interactive = shown and sys.stderr.isatty()
+        self._bar = (
+            tqdm(total=self._total, initial=done, desc=label, unit="it", dynamic_ncols=True) if interactive else None
+        )
 
     def __enter__(self) -> Progress:
-        if self._bar is None and self._start:
+        if self._shown and self._bar is None and self._start:
             print(f"{self._label}: going on from iteration {self._start}", flush=True)
         return self
 
@@ -46,6 +50,8 @@ class Progress:
             self._bar.set_postfix_str(f"loss {row.loss:.4f}{heldout}")
             return
         now = time.monotonic()
+        if not self._shown:
+            return
         if now - self._said < _QUIET and row.iteration < self._total:
             return
         self._said = now
@@ -56,6 +62,12 @@ class Progress:
             f"{rate * self._images:.1f} images/s, {left:.0f} s left",
             flush=True,
         )
+
+    def stopped(self, iteration: int, signal: int) -> int:
+        """Say that the run was stopped by a signal and can go on; return the exit status."""
+        if self._shown:
+            print(f"{self._label}: stopped at iteration {iteration}, state saved; run again to go on", file=sys.stderr)
+        return 128 + signal
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from itertools import chain
@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.networks.build import build_network
+from harness.networks.sizes import check_scale
 from harness.networks.taps import Taps
 from harness.regularizers import build_regularizer
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.batches import Batch
+from harness.training.distributed import World
 from harness.training.ema import MovingAverage
 from harness.training.schedule import learning_rate
 
@@ -28,19 +30,22 @@ class Learner:
     Args:
         spec: the run.
         device: where to train, ``cpu`` or ``cuda``.
-        rows: indices in the global batch of the images that :meth:`step` is given; all of them by default.
+        world: the processes that share the batch; :meth:`step` is given this one's rows of it.
     """
 
-    def __init__(self, spec: RunSpec, device: str, rows: range | None = None) -> None:
+    def __init__(self, spec: RunSpec, device: str, world: World | None = None) -> None:
         training = spec.training
         self.spec = spec
         self.device = device
+        self._world = world or World()
         self.network = build_network(spec.network, spec.seed).to(device)
+        check_scale(self.network, spec.scale, spec.network.path)
         if training.channels_last:
-            self.network = self.network.to(memory_format=torch.channels_last)
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, training.ema)
         self.regularizer = build_regularizer(spec.regularizer)
-        self._rows = range(training.batch_size) if rows is None else rows
+        views = self.regularizer.views
+        self._rows = self._world.network_rows(training.batch_size // views, views)
         self._draws = Draws(spec.seed, 0, 0, self._rows, device)
         taps = Taps(self.network, spec.network.taps)
         self.regularizer.attach(self.network, taps, lambda: self._draws)
@@ -66,14 +71,19 @@ class Learner:
         loss = l1 if penalty is None else l1 + penalty
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self._features is not None:
+            self._features.clear()
+        parts = torch.stack([loss.detach(), l1.detach(), (loss - l1).detach()])
+        self._world.average_gradients(self.parameters, parts)
         self.optimizer.step()
         self.average.update(self.network)
-        self._note(iteration, loss, l1, penalty)
+        self._note(iteration, parts)
 
-    def heldout_l1(self, batch: Batch) -> float:
-        """Return the L1 loss of the averaged weights on a batch, in fp32."""
+    def heldout_l1(self, batches: Sequence[Batch]) -> float:
+        """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
         with torch.inference_mode():
-            return float(F.l1_loss(self.average.network(batch.lr), batch.target))
+            losses = [F.l1_loss(self.average.network(b.lr), b.target) * len(b.lr) for b in batches]
+            return float(torch.stack(losses).sum()) / sum(len(b.lr) for b in batches)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that the run hands to evaluation: averaged, or raw if the spec says so."""
@@ -97,13 +107,10 @@ class Learner:
             self.sums.copy_(tensors["sums"])
             self._restore_moments(tensors)
 
-    def _note(self, iteration: int, loss: Tensor, l1: Tensor, penalty: Tensor | None) -> None:
-        parts = torch.stack(
-            [loss.detach(), l1.detach(), loss.detach() - l1.detach() if penalty is not None else torch.zeros_like(l1)]
-        )
+    def _note(self, iteration: int, parts: Tensor) -> None:
         self.sums += parts
         here = torch.full_like(self.first_bad, iteration)
-        self.first_bad = torch.where(torch.isfinite(loss.detach()), self.first_bad, torch.minimum(self.first_bad, here))
+        self.first_bad = torch.where(parts[0].isfinite(), self.first_bad, torch.minimum(self.first_bad, here))
 
     def _laid_out(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.spec.training.channels_last:

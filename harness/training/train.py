@@ -1,8 +1,7 @@
-"""One run from its spec to its weights. Read :func:`train` from top to bottom."""
+"""One run from its spec to its weights. Read :func:`train`, then :func:`learn`, from top to bottom."""
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,12 @@ from pathlib import Path
 import torch
 
 from harness.datasets.patches import Pack
-from harness.errors import HarnessError
-from harness.files import explain_os_errors, write_json
+from harness.files import exclusive, write_json
 from harness.networks.weights import save_weights
 from harness.provenance import code_digest, regularizer_module, stage_modules
 from harness.spec import RunSpec
-from harness.training.batches import BatchSource, heldout_batch
+from harness.training.batches import BatchSource, heldout_batches
+from harness.training.distributed import World, joined
 from harness.training.history import Row, write_history
 from harness.training.interrupts import Interrupts
 from harness.training.memory import Memory
@@ -23,6 +22,7 @@ from harness.training.progress import Progress
 from harness.training.record import run_record
 from harness.training.state import StateFolder
 from harness.training.step import Learner
+from harness.training.watch import check_finite, explain_device_errors
 
 
 @dataclass(frozen=True)
@@ -48,59 +48,65 @@ class Job:
     save_seconds: float = 600.0
 
 
-def train(spec: RunSpec, job: Job, device: str) -> None:
+def train(spec: RunSpec, job: Job) -> None:
     """Train one run, going on from its state if there is one, and write its outputs.
+
+    Enter with a leased device. With ``training.processes`` above 1, every process that torchrun started calls this.
 
     Args:
         spec: the run.
         job: its folders.
-        device: ``cpu``, or ``cuda`` within a lease.
 
     Raises:
-        HarnessError: data that does not fit, a loss that is not finite, no memory, a full disk.
+        HarnessError: data that does not fit, a loss that is not finite, no memory, a lost GPU, a full disk.
         SystemExit: stopped by SIGTERM or SIGINT, after the state was saved.
     """
     training = spec.training
     settle(training.threads)
-    pack = Pack.open(job.data)
-    learner = Learner(spec, device)
-    source = BatchSource(pack, spec, learner.regularizer.views, device)
-    heldout = heldout_batch(Pack.open(job.heldout), spec, device)
-    code = code_digest(stage_modules("train") + regularizer_module(spec.regularizer.regularizer))
-    memory = Memory(StateFolder(job.state), learner, source, data=pack.info.sha256, code=code)
+    with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
+        learner = Learner(spec, device, world)
+        views = learner.regularizer.views
+        source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
+        code = code_digest(stage_modules("train") + regularizer_module(spec.regularizer.regularizer))
+        memory = Memory(StateFolder(job.state), learner, source, code)
+        if world.writes:
+            with exclusive(job.state / "lock", f"{job.label}: waiting for another process that trains this run"):
+                learn(learner, source, memory, job, world)
+                write_history(job.output / "history.csv", memory.history)
+                write_json(job.output / "run.json", run_record(spec, memory, device))
+                save_weights(job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash})
+        else:
+            learn(learner, source, memory, job, world)
 
-    with Interrupts() as interrupts, explain_os_errors(job.state):
-        done = memory.restore()
-        if done == 0:
-            memory.history.append(Row(0, None, None, None, None, learner.heldout_l1(heldout)))
-        with Progress(job.label, done, training.iterations, training.batch_size) as progress:
-            last_saved = time.monotonic()
-            for iteration in range(done + 1, training.iterations + 1):
-                learner.step(iteration, source.batch(iteration))
-                last = iteration == training.iterations
 
-                if last or iteration % training.log_every == 0 or iteration % training.heldout_every == 0:
-                    check_finite(learner, job.label)
-                    measured = last or iteration % training.heldout_every == 0
-                    row = memory.log(iteration, learner.heldout_l1(heldout) if measured else None)
-                    progress.log(row)
-                progress.advance()
+def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world: World) -> None:
+    """Take the run from where its memory ends to its last iteration."""
+    training = learner.spec.training
+    heldout = heldout_batches(Pack.open(job.heldout), learner.spec, learner.device)
+    done = memory.restore(world)
+    if done == 0:
+        memory.history.append(Row(0, None, None, None, None, learner.heldout_l1(heldout)))
+    with Interrupts() as interrupts, Progress(job.label, done, training, world.writes) as progress:
+        last_saved = time.monotonic()
+        for iteration in range(done + 1, training.iterations + 1):
+            learner.step(iteration, source.batch(iteration))
+            last = iteration == training.iterations
 
-                due = iteration % job.save_every == 0 or time.monotonic() - last_saved > job.save_seconds
-                if due or interrupts.signal or last:
-                    check_finite(learner, job.label)
-                    memory.save(iteration, finished=last)
-                    last_saved = time.monotonic()
-                if interrupts.signal and not last:
-                    print(
-                        f"{job.label}: stopped at iteration {iteration}, state saved; run again to go on",
-                        file=sys.stderr,
-                    )
-                    raise SystemExit(128 + interrupts.signal)
+            measured = last or iteration % training.heldout_every == 0
+            if measured or iteration % training.log_every == 0:
+                check_finite(learner, job.label)
+                progress.log(memory.log(iteration, learner.heldout_l1(heldout) if measured else None))
+            progress.advance()
 
-    write_history(job.output / "history.csv", memory.history)
-    write_json(job.output / "run.json", run_record(spec, memory, device))
-    save_weights(job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash})
+            stopped = not last and interrupts.agreed(world, iteration)
+            overdue = time.monotonic() - last_saved > job.save_seconds
+            if world.writes and (last or stopped or overdue or iteration % job.save_every == 0):
+                check_finite(learner, job.label)
+                memory.save(iteration, finished=last)
+                last_saved = time.monotonic()
+            if stopped:
+                world.barrier()
+                raise SystemExit(progress.stopped(iteration, interrupts.signal))
 
 
 def settle(threads: int) -> None:
@@ -110,13 +116,3 @@ def settle(threads: int) -> None:
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-
-
-def check_finite(learner: Learner, label: str) -> None:
-    """Raise HarnessError if the loss of any iteration so far was NaN or infinite."""
-    first_bad = float(learner.first_bad)
-    if first_bad != float("inf"):
-        raise HarnessError(
-            f"{label}: training.learning_rate: the loss is not finite at iteration {int(first_bad)}; the state before it is "
-            "kept; lower the learning rate, or use precision: fp32, then run again"
-        )
