@@ -7,7 +7,6 @@ photographs lie in ``<dataset>/real``, as they are, with ``hr`` where they have 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,8 +213,7 @@ def _originals(dataset: str) -> Mapping[str, Row]:
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
-    """Remove images and temporary files of earlier calls that do not belong to the set."""
-    for path in folder.iterdir():
-        leftover = re.fullmatch(r"\..*\.tmp", path.name) is not None
-        if leftover or (path.suffix == ".png" and path.stem not in names):
+    """Remove images of earlier calls that do not belong to the set."""
+    for path in folder.glob("*.png"):
+        if path.stem not in names:
             path.unlink(missing_ok=True)
