@@ -37,7 +37,7 @@ class BenchmarkImage:
 
 @dataclass(frozen=True)
 class _Task:
-    """Make all files of one image."""
+    """Make all files of one image. Originals that differ from the manifest are errors, or lines in ``tolerated``."""
 
     image: ImageFile
     dataset: str
@@ -45,6 +45,7 @@ class _Task:
     degradations: tuple[str, ...]
     scale: int
     originals: Mapping[str, Row]
+    tolerated: list[str] | None
 
     def run(self) -> dict[str, Row]:
         """Return one row per folder: the degradations and, where there is a ground truth, ``hr``."""
@@ -88,8 +89,10 @@ class _Task:
         cropped = hr_rows(self.dataset).get(key)
         if self.scale == SCALE and cropped and difference(crop_to_multiple(pixels, SCALE), cropped) is None:
             return  # a copy cropped to a multiple of 4: the same ground truth
-        advice = "`python -m harness adopt` says which copy you have"
-        raise HarnessError(f"{path}: not the original of the manifest ({problem}); {advice}")
+        line = f"{path}: not the original of the manifest ({problem})"
+        if self.tolerated is None:
+            raise HarnessError(f"{line}; `python -m harness adopt` says which copy you have")
+        self.tolerated.append(line)
 
     def _stamp(self, name: str, source: str, recipe: Recipe) -> str:
         """Return a hash of everything that the pixels of one degraded image follow from."""
@@ -125,10 +128,10 @@ def generate(
         data_root: the data folder.
         jobs: worker threads; -1 for one per core.
         scale: downscaling factor.
-        allow_mismatch: report images that differ from the lock file instead of refusing them.
+        allow_mismatch: report images that differ from the manifest or the lock file instead of refusing them.
 
     Returns:
-        Lines worth reading: degradations without a lock file, and with ``allow_mismatch`` the images that differ.
+        Lines worth reading: degradations without lock file, and with ``allow_mismatch`` the images that differ.
 
     Raises:
         HarnessError: images are missing, unreadable or not those of the catalogue's manifest, the disk is full, or
@@ -143,8 +146,8 @@ def generate(
         with explain_os_errors(folder / name):
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name / MANIFEST).unlink(missing_ok=True)
-    originals = _originals(dataset)
-    tasks = [_Task(image, dataset, folder, names, scale, originals) for image in images]
+    originals, tolerated = _originals(dataset), list[str]() if allow_mismatch else None
+    tasks = [_Task(image, dataset, folder, names, scale, originals, tolerated) for image in images]
     made = list(parallel_map(_Task.run, tasks, jobs, f"degrade {dataset}"))
     for name in folders:
         _remove_others(folder / name, {image.name for image in images})
@@ -162,7 +165,7 @@ def generate(
         for name in different:
             (folder / name / MANIFEST).unlink()
         raise HarnessError("\n".join(report.line for report in different.values()))
-    notes = [report.line for report in different.values()]
+    notes = [*sorted(tolerated or ()), *(report.line for report in different.values())]
     unlocked = [name for name, report in reports.items() if not report.locked]
     if unlocked:
         notes.append(f"{dataset}: no lock files at x{scale} for {', '.join(unlocked)}: reproducible, but not checked")

@@ -113,6 +113,10 @@ def test_wrong_originals_are_refused(tmp_path: Path, write_catalogue: Catalogue)
     save(path, photograph("other"))
     with pytest.raises(HarnessError, match=r"x\.png: not the original of the manifest \(other pixels, .*harness adopt"):
         generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
+    (note,) = [
+        n for n in generate("known", ("clean",), tmp_path / "out", tmp_path, 1, allow_mismatch=True) if "lock" not in n
+    ]
+    assert "x.png: not the original of the manifest (other pixels" in note
     save(path, photograph("x", 20, 16))
     with pytest.raises(HarnessError, match=r"\(20 x 16 pixels instead of 40 x 32"):
         generate("known", ("clean",), tmp_path / "out", tmp_path, jobs=1)
