@@ -10,6 +10,7 @@ import pytest
 from harness.datasets.benchmark import generate, read_benchmark
 from harness.datasets.resolve import resolve_images
 from harness.degradations.fixed import DEGRADATIONS, STANDARD, VERSION, bicubic_upscale, gaussian_noise, matlab_resize
+from harness.evaluation.metrics import psnr_rgb, psnr_y
 from harness.images import Pixels, crop_to_multiple, read_rgb
 from tests.degradations.test_fixed import released
 
@@ -39,15 +40,6 @@ def generated(
     return request.param, root, generate(request.param, tuple(DEGRADATIONS), root, shared_data_root, jobs=2)
 
 
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    difference = (a.astype(np.float64) - b)[4:-4, 4:-4]
-    return float(10 * np.log10(255**2 / np.mean(difference**2)))
-
-
-def luma(pixels: Pixels) -> np.ndarray:
-    return 16 + pixels.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255
-
-
 def truth(root: Path, dataset: str) -> dict[str, Pixels]:
     return {image.name: read_rgb(image.path) for image in read_benchmark(root, dataset, "hr")}
 
@@ -63,7 +55,7 @@ def test_bicubic_rows_reproduce_the_protocol(generated: tuple[str, Path, list[st
     hr = truth(root, dataset)
     for name, expected in {**EXACT[dataset], **NOISY.get(dataset, {})}.items():
         images = read_benchmark(root, dataset, name)
-        mean = np.mean([psnr(bicubic_upscale(read_rgb(i.path), 4), hr[i.name]) for i in images])
+        mean = np.mean([psnr_rgb(bicubic_upscale(read_rgb(i.path), 4), hr[i.name], border=4) for i in images])
         tolerance = 0.01 if name in EXACT[dataset] else TOLERANCE[dataset]
         assert mean == pytest.approx(expected, abs=tolerance), f"{dataset} {name}"
 
@@ -72,7 +64,7 @@ def test_matlab_rows_reproduce_the_classic_literature(generated: tuple[str, Path
     dataset, root, _ = generated
     hr = truth(root, dataset)
     images = read_benchmark(root, dataset, "clean_matlab")
-    mean = np.mean([psnr(luma(matlab_resize(read_rgb(i.path), 4)), luma(hr[i.name])) for i in images])
+    mean = np.mean([psnr_y(matlab_resize(read_rgb(i.path), 4), hr[i.name], border=4) for i in images])
     assert mean == pytest.approx(CLASSIC[dataset], abs=0.01)
 
 
