@@ -7,9 +7,11 @@ import sys
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from harness.degradations.spec import SecondOrderSpec, SecondStageSpec, StageSpec
+from tests.conftest import ROOT
 
 
 def test_second_stage_keeps_its_own_defaults() -> None:
@@ -56,6 +58,16 @@ def test_mistakes(entry: dict[str, Any], words: str) -> None:
     message = str(caught.value)
     for word in words.split():
         assert word in message, f"{word!r} not in {message!r}"
+
+
+def test_catalogue_writes_the_defaults_out() -> None:
+    entries = yaml.safe_load((ROOT / "configs" / "degradations.yaml").read_text())["training"]
+    assert SecondOrderSpec.model_validate(entries["second_order"]) == SecondOrderSpec()
+    assert entries["second_order"].keys() == SecondOrderSpec.model_fields.keys()
+    assert entries["second_order"]["first"].keys() == StageSpec.model_fields.keys()
+    assert entries["second_order"]["second"].keys() == SecondStageSpec.model_fields.keys()
+    for entry in entries.values():
+        SecondOrderSpec.model_validate(entry)
 
 
 def test_specification_imports_no_torch() -> None:
