@@ -34,7 +34,7 @@ def read_rgb(path: str | Path) -> Pixels:
             ``MAX_IMAGE_PIXELS`` of Pillow, or its values are not 8-bit gray or RGB.
     """
     with _opened(path) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -99,16 +99,20 @@ def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None, compress: 
     rows[:, 1:] = flat
     if compress:
         rows[1:, 1:] -= flat[:-1]
-    level = 1 if compress else 0
-    compressor = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
-    chunks += [(b"tEXt", f"{key}\0{value}".encode("ascii")) for key, value in (text or {}).items()]
-    chunks += [(b"IDAT", compressor.compress(rows) + compressor.flush()), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, content) for kind, content in chunks)
+    compressor = zlib.compressobj(1 if compress else 0, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    parts = [b"\x89PNG\r\n\x1a\n", *_png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
+    for key, value in (text or {}).items():
+        parts += _png_chunk(b"tEXt", f"{key}\0{value}".encode("ascii"))
+    parts += _png_chunk(b"IDAT", compressor.compress(rows), compressor.flush())
+    parts += _png_chunk(b"IEND")
+    return b"".join(parts)
 
 
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+def _png_chunk(kind: bytes, *parts: bytes) -> list[bytes]:
+    checksum = zlib.crc32(kind)
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return [struct.pack(">I", sum(map(len, parts))), kind, *parts, struct.pack(">I", checksum)]
 
 
 def pixel_sha256(pixels: Pixels) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.datasets.catalogue import find_entry
 from harness.datasets.locks import check_lock, hr_rows
 from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_manifest
@@ -51,32 +53,32 @@ class _Task:
         """Return one row per folder: the degradations and, where there is a ground truth, ``hr``."""
         if self.degradations == (REAL,):
             return self._photograph()
-        hr = crop_to_multiple(self._read(), self.scale)
+        hr = np.ascontiguousarray(crop_to_multiple(self._read(), self.scale))
         if not hr.size:
             raise HarnessError(f"{self.image.path}: smaller than the scale {self.scale}; remove it from {self.dataset}")
-        source = pixel_sha256(hr)
+        source = Row.of(self.image.name, hr)
         recipes = select(self.degradations)
         stamps = {name: self._stamp(name, source, recipe) for name, recipe in recipes.items()}
         rows = {name: keep_finished(self._path(name), stamp) for name, stamp in stamps.items()}
         todo = {name: recipe for name, recipe in recipes.items() if rows[name] is None}
         for name, small in degrade_all(hr, todo, self.scale, VERSION, self.dataset, self.image.name).items():
-            rows[name] = write_stamped(self._path(name), small, stamps[name])
-        return {name: row for name, row in rows.items() if row is not None} | {HR: self._keep_or_write(HR, hr, source)}
+            rows[name] = write_stamped(self._path(name), small, stamps[name], Row.of(self.image.name, small))
+        return {name: row for name, row in rows.items() if row is not None} | {HR: self._put(HR, hr, source)}
 
     def _photograph(self) -> dict[str, Row]:
         """Take a real photograph as it is, and its ground truth if it has one."""
+        pixels = self._read()
         if self.image.low is None:
-            pixels = self._read()
-            return {REAL: self._keep_or_write(REAL, pixels, pixel_sha256(pixels))}
-        hr, low = self._read(), read_rgb(self.image.low)
+            return {REAL: self._put(REAL, pixels, Row.of(self.image.name, pixels))}
+        low = read_rgb(self.image.low)
         self._check(self.image.low, self.image.low_key, low)
-        if hr.shape[:2] != (low.shape[0] * self.scale, low.shape[1] * self.scale):
-            sizes = f"{hr.shape[1]} x {hr.shape[0]} is not {self.scale} times {low.shape[1]} x {low.shape[0]}"
+        if pixels.shape[:2] != (low.shape[0] * self.scale, low.shape[1] * self.scale):
+            sizes = f"{pixels.shape[1]} x {pixels.shape[0]} is not {self.scale} times {low.shape[1]} x {low.shape[0]}"
             raise HarnessError(
                 f"{self.image.path}: {sizes} of {self.image.low}; these two are no pair at x{self.scale}"
             )
-        pair = {HR: hr, REAL: low}
-        return {name: self._keep_or_write(name, pixels, pixel_sha256(pixels)) for name, pixels in pair.items()}
+        pair = {HR: pixels, REAL: low}
+        return {name: self._put(name, image, Row.of(self.image.name, image)) for name, image in pair.items()}
 
     def _read(self) -> Pixels:
         pixels = self.image.read()
@@ -94,13 +96,15 @@ class _Task:
             raise HarnessError(f"{line}; `python -m harness adopt` says which copy you have")
         self.tolerated.append(line)
 
-    def _stamp(self, name: str, source: str, recipe: Recipe) -> str:
+    def _stamp(self, name: str, source: Row, recipe: Recipe) -> str:
         """Return a hash of everything that the pixels of one degraded image follow from."""
-        parts = [VERSION, self.dataset, self.image.name, name, self.scale, source, library_versions()]
+        parts = [VERSION, self.dataset, self.image.name, name, self.scale, source.sha256, library_versions()]
         return content_hash([*parts, recipe.model_dump()])
 
-    def _keep_or_write(self, name: str, pixels: Pixels, stamp: str) -> Row:
-        return keep_finished(self._path(name), stamp) or write_stamped(self._path(name), pixels, stamp)
+    def _put(self, name: str, pixels: Pixels, row: Row) -> Row:
+        """Write an image that is taken as it is, unless it is there already."""
+        path = self._path(name)
+        return keep_finished(path, row.sha256) or write_stamped(path, pixels, row.sha256, row)
 
     def _path(self, name: str) -> Path:
         return self.folder / name / f"{self.image.name}.png"

@@ -26,11 +26,11 @@ def keep_finished(path: Path, stamp: str) -> Row | None:
         return None
     if found.get("stamp") != stamp or pixels.ndim != 3 or found.get("sha256") != pixel_sha256(pixels):
         return None
-    return Row.of(path.stem, pixels)
+    return Row(path.stem, pixels.shape[1], pixels.shape[0], found["sha256"])
 
 
-def write_stamped(path: Path, pixels: Pixels, stamp: str) -> Row:
-    """Write (H, W, 3) uint8 to ``path`` and return its row.
+def write_stamped(path: Path, pixels: Pixels, stamp: str, row: Row) -> Row:
+    """Write (H, W, 3) uint8 to ``path``, and return ``row``, which describes it.
 
     The file is written in place and not fsynced, at half the cost: one that a crash cuts short fails its own hash and
     is made again, and the manifest, written last and with care, is what says that a set is complete.
@@ -38,7 +38,6 @@ def write_stamped(path: Path, pixels: Pixels, stamp: str) -> Row:
     Raises:
         HarnessError: the disk is full or the folder cannot be written.
     """
-    row = Row.of(path.stem, pixels)
     content = encode_png(pixels, {"stamp": stamp, "sha256": row.sha256}, compress=False)
     with explain_os_errors(path):
         path.write_bytes(content)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -180,7 +180,8 @@ def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Par
     return results
 
 
-def library_versions() -> dict[str, str]:
+@cache
+def library_versions() -> Mapping[str, str]:
     """Return the versions of the libraries whose arithmetic the pixels depend on."""
     import cv2
 
