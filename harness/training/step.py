@@ -73,7 +73,7 @@ class Learner:
         loss.backward()
         if self._features is not None:
             self._features.clear()
-        parts = torch.stack([loss.detach(), l1.detach(), (loss - l1).detach()])
+        parts = torch.stack([loss, l1, torch.zeros_like(l1) if penalty is None else penalty]).detach()
         self._world.average_gradients(self.parameters, parts)
         self.optimizer.step()
         self.average.update(self.network)
