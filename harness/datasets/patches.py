@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,8 +16,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.datasets.catalogue import find_entry, load_catalogue
+from harness.datasets.manifests import read_manifest
 from harness.datasets.progress import parallel_map
-from harness.datasets.resolve import ImageFile, resolve_images
+from harness.datasets.resolve import ImageFile, resolve_images, some
 from harness.errors import HarnessError
 from harness.files import atomic_path, canonical_json, content_hash, write_text
 from harness.images import image_size, pixel_sha256
@@ -99,7 +101,7 @@ def pack(name: str, data_root: str | Path, target: Path, jobs: int = -1) -> Pack
         jobs: worker processes; -1 for one per core.
 
     Raises:
-        HarnessError: an image is missing or unreadable, or the disk is too small.
+        HarnessError: an image is missing or unreadable, is one of a benchmark's, or the disk is too small.
     """
     images = resolve_images(name, data_root)
     target.mkdir(parents=True, exist_ok=True)
@@ -112,6 +114,7 @@ def pack(name: str, data_root: str | Path, target: Path, jobs: int = -1) -> Pack
             offset += width * height * 3
         _reserve(temporary, target / PIXELS, offset)
         packed = tuple(parallel_map(_Task.run, tasks, jobs, f"pack {name}", _workers_for(offset)))
+    _refuse_test_images(name, packed)
     content = [{"name": image.name, "sha256": image.sha256} for image in packed]
     info = PackInfo(name, packed, content_hash(content))
     lines = ",\n".join("  " + canonical_json(asdict(image)) for image in packed)
@@ -249,6 +252,18 @@ def _size(image: ImageFile) -> tuple[int, int]:
     if image.crop is not None:
         return image.crop, image.crop
     return image_size(image.path)
+
+
+def _refuse_test_images(name: str, packed: Iterable[PackedImage]) -> None:
+    """Raise an error if a training image is, pixel by pixel, one that methods are tested on."""
+    tested: dict[str, str] = {}
+    for dataset, entry in load_catalogue().items():
+        if entry.manifest_path is not None and (entry.kind == "benchmark" or dataset == "embedded_test"):
+            for row in read_manifest(entry.manifest_path).rows.values():
+                tested[row.sha256] = f"{row.name} of {dataset}"
+    leaks = [f"{image.name} is {tested[image.sha256]}" for image in packed if image.sha256 in tested]
+    if leaks and find_entry(name).kind in ("training", "folder"):
+        raise HarnessError(f"{name}: {len(leaks)} of the training images are test images: {some(leaks)}; take them out")
 
 
 def _reserve(temporary: Path, target: Path, size: int) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.datasets import patches
+from harness.datasets.manifests import Row, write_manifest
 from harness.datasets.patches import Pack, PackedImage, PackInfo, pack, sample_crops
 from harness.errors import HarnessError
 from harness.images import pixel_sha256, read_rgb
@@ -94,6 +95,25 @@ def test_an_image_larger_than_the_disk_is_refused(tiny: Path, tmp_path: Path, mo
     monkeypatch.setattr(patches.os, "statvfs", lambda path: Full)
     with pytest.raises(HarnessError, match=r"pixels\.bin: needs 0\.0 GB, but only"):
         pack("tiny", tiny, tmp_path / "pack", jobs=1)
+
+
+def test_training_on_test_images_is_refused(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    configs = write_catalogue(
+        {
+            "bench": {"kind": "benchmark", "images": 1, "folder": "bench", "manifest": "bench"},
+            "mine": {"kind": "folder", "folder": "mine"},
+        }
+    )
+    write_manifest(configs / "manifests" / "bench.tsv", {}, [Row.of("monarch", photograph("m"))])
+    save(tmp_path / "mine" / "butterfly.bmp", photograph("m"))
+    save(tmp_path / "mine" / "own.png", photograph("own"))
+    with pytest.raises(
+        HarnessError, match="mine: 1 of the training images are test images: butterfly is monarch of bench"
+    ):
+        pack("mine", tmp_path, tmp_path / "pack", jobs=1)
+    assert not (tmp_path / "pack" / patches.INDEX).exists()
+    (tmp_path / "mine" / "butterfly.bmp").unlink()
+    assert [image.name for image in pack("mine", tmp_path, tmp_path / "pack", jobs=1).images] == ["own"]
 
 
 def test_cropped_datasets_are_packed_cropped(tmp_path: Path, write_catalogue: Catalogue) -> None:
