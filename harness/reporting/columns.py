@@ -90,6 +90,6 @@ def sum_of(parts: list[_Part], index: int) -> npt.NDArray[np.int64]:
 
 
 def _joined(scope: str, name: str, parts: list[_Part]) -> Column:
-    strata = np.concatenate([np.full(part[0].shape[2], index) for index, part in enumerate(parts)])
+    strata = np.concatenate([np.full(part[0].shape[2], index, np.int64) for index, part in enumerate(parts)])
     values = np.concatenate([part[0] for part in parts], axis=2)
     return Column(scope, name, values, strata, sum_of(parts, 1), sum_of(parts, 2), sum_of(parts, 3))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,14 +63,14 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
     label = metric_label(metric)
     order = (*study.degradations, AVERAGE)
     columns = tuple(name for name in order if (rows["column"] == name).any())
-    blocks = {}
-    for network in study.networks:
-        inside = rows[rows["network"] == network]
-        cells = {(row.method, row.column): row for row in inside.itertuples(index=False)}
-        blocks[network] = {
-            method: tuple(_cell(cells.get((method, column)), label) for column in columns)
+    cells = {(row["network"], row["method"], row["column"]): row for row in rows.to_dict("records")}
+    blocks = {
+        network: {
+            method: tuple(_cell(cells.get((network, method, column)), label) for column in columns)
             for method in study.methods_of(network)
         }
+        for network in study.networks
+    }
     return Comparison(
         metric=metric,
         label=label,
@@ -88,32 +90,28 @@ def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
     return [name for name in (AVERAGE, *study.datasets) if name in present]
 
 
-def _cell(row: object, label: MetricLabel) -> Cell:
+def _cell(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
     if row is None:
         return Cell("–")
-    get = row.__getattribute__
-    if get("state") == "failed":
-        return Cell(f"failed {get('failed')}/{get('total')}")
-    if get("state") == "missing":
-        every = get("missing") == get("total")
-        return Cell("missing" if every else f"missing {get('missing')}/{get('total')}")
-    partial = f"{get('seeds')}/{get('seeds_total')}" if get("state") == "partial" else ""
-    mean = float(get("mean"))
-    cell = Cell(label.value(mean), bold=bool(get("best_significant")), partial=partial, number=mean)
-    if not np.isfinite(get("difference")):
+    if row["state"] == "failed":
+        return Cell(f"failed {row['failed']}/{row['total']}")
+    if row["state"] == "missing":
+        every = row["missing"] == row["total"]
+        return Cell("missing" if every else f"missing {row['missing']}/{row['total']}")
+    partial = f"{row['seeds']}/{row['seeds_total']}" if row["state"] == "partial" else ""
+    mean = float(row["mean"])
+    cell = Cell(label.value(mean), bold=bool(row["best_significant"]), partial=partial, number=mean)
+    if not np.isfinite(row["difference"]):
         return cell
-    low, high = float(get("low")), float(get("high"))
+    low, high = float(row["low"]), float(row["high"])
     known = np.isfinite(low)
-    return Cell(
-        cell.value,
-        gain=label.difference(float(get("difference"))),
+    return replace(
+        cell,
+        gain=label.difference(float(row["difference"])),
         low=label.difference(low) if known else "",
         high=label.difference(high) if known else "",
         half=label.value((high - low) / 2) if known else "",
-        star=bool(get("significant")),
-        bold=cell.bold,
-        partial=partial,
-        number=mean,
+        star=bool(row["significant"]),
     )
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.figure import Figure
 from scipy import ndimage
 
 from harness.images import Pixels
 from harness.reporting.labels import degradation_label, method_label, metric_label
-from harness.reporting.results import Block, blocks
+from harness.reporting.results import Block
 from harness.reporting.study import REAL, Study
 from harness.reporting.style import PAGE, save, styled
 
@@ -55,9 +54,9 @@ class Strip:
     results: Mapping[str, Pixels | None]
 
 
-def choose_cases(frame: pd.DataFrame, study: Study, metric: str) -> list[Case]:
+def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[Case]:
     """Return three cases per network: largest gain, median gain and largest loss over all images and degradations."""
-    return [case for block in blocks(frame, study) if block.metric == metric for case in _cases(block, study)]
+    return [case for block in laid_out if block.metric == metric for case in _cases(block, study)]
 
 
 def _cases(block: Block, study: Study) -> list[Case]:

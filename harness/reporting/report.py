@@ -63,7 +63,7 @@ def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: s
         pictures=_pictures(study, Path(figures)),
         training=Markup(_training(study, records).html()),
         cost=Markup(cost_table(costs(study, records), study).html()),
-        failures=Markup(failures(frame).html()) if (frame["status"].astype(str) != STATUSES[0]).any() else None,
+        failures=Markup(failures(frame).html()) if (frame["status"] != STATUSES[0]).any() else None,
         waiting=[run.name for run in study.runs if key_of(run) not in records.documents],
         provenance=_provenance(records),
         hashes=Markup(_hashes(study, records).html()),

@@ -74,8 +74,8 @@ class Interval:
 
 def image_weights(strata: Ints) -> Floats:
     """Return the weight of each image (N,): data sets weigh the same, images within one too; the sum is 1."""
-    _, inverse, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / (len(counts) * counts[inverse]), np.float64)
+    counts = np.bincount(strata)
+    return np.asarray(1.0 / (np.count_nonzero(counts) * counts[strata]), np.float64)
 
 
 def variance_components(differences: Floats, strata: Ints) -> Components:
@@ -276,19 +276,25 @@ def power(effect: Floats, error: Floats, df: Floats, alpha: float = ALPHA) -> Fl
 
 def minimal_detectable_effect(error: Floats, df: Floats, target: float = 0.8) -> Floats:
     """Return the smallest true difference (metric units) that would be found with probability ``target``."""
-    factors = [_detectable(round(float(value), 1), target) if np.isfinite(value) else np.nan for value in np.ravel(df)]
-    return np.asarray(error * np.reshape(factors, np.shape(df)), np.float64)
+    places, factors = _detectable(target)
+    inside = np.clip(np.where(np.isfinite(df), df, 1.0), places[0], places[-1])
+    factor = np.exp(np.interp(1 / inside, 1 / places[::-1], np.log(factors[::-1])))
+    return np.asarray(np.where(np.isfinite(df), error * factor, np.nan), np.float64)
 
 
-@lru_cache(maxsize=4096)
-def _detectable(df: float, target: float) -> float:
-    one = np.ones(1)
+@lru_cache(maxsize=8)
+def _detectable(target: float) -> tuple[Floats, Floats]:
+    """Return degrees of freedom and the effects, in standard errors, that have the target power there."""
+    places = 1 / np.linspace(1, 1e-4, 80)
+    factors = []
+    for df in places:
+        limit = float(stats.t.ppf(1 - ALPHA / 2, df))
 
-    def lack(shift: float) -> float:
-        return float(power(shift * one, one, df * one)[0]) - target
+        def lack(shift: float, df: float = float(df)) -> float:
+            return float(power(np.full(1, shift), np.ones(1), np.full(1, df))[0]) - target
 
-    limit = float(stats.t.ppf(1 - ALPHA / 2, df))
-    return float(optimize.brentq(lack, 0.0, 4 * limit + 4))
+        factors.append(float(optimize.brentq(lack, 0.0, 4 * limit + 4)))
+    return places, np.array(factors)
 
 
 def rank_distribution(means: Floats) -> Floats:

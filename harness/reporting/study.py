@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.errors import HarnessError
 from harness.experiment import Experiment
@@ -78,22 +79,22 @@ class Study:
         for run in self.runs:
             self._index[(run.network, run.variant, run.seed)] = run
 
-    @property
+    @cached_property
     def all_methods(self) -> tuple[str, ...]:
         """References, then trained variants."""
         return self.references + self.methods
 
-    @property
+    @cached_property
     def datasets(self) -> tuple[str, ...]:
         """Data sets in the order in which ``sets`` first names them."""
         return _ordered(item.dataset for item in self.sets)
 
-    @property
+    @cached_property
     def degradations(self) -> tuple[str, ...]:
         """Degradations in the order in which ``sets`` first names them."""
         return _ordered(item.degradation for item in self.sets)
 
-    @property
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Metrics in the order in which ``sets`` first names them; the first one is the main table's."""
         return _ordered(metric for item in self.sets for metric in item.metrics)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from harness.reporting.study import Study
 from harness.rng import numpy_stream
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 COMPARED = ("ok", "partial")
 """States of cells that have a mean to compare; "failed" and "missing" cells lack values and are shown as such."""
@@ -46,76 +50,98 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         (minimal effect at 80% power), ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column,
         ``best_significant`` if it beats each other method significantly and none of them failed or is missing.
     """
-    tables = [_summarize_block(block, study) for block in blocks(frame, study)]
-    table = pd.concat(tables, ignore_index=True)
-    for _, rows in table.groupby(["metric", "scope"], sort=False).groups.items():
-        table.loc[rows, "p_holm"] = st.holm(table.loc[rows, "p"].to_numpy(np.float64))
-        corrected = st.holm(np.array([value for cell in table.loc[rows, "_rivals"] for value in cell]))
-        ends = np.cumsum([len(cell) for cell in table.loc[rows, "_rivals"]])
-        for row, end in zip(rows, ends, strict=True):
-            rivals = corrected[end - len(table.at[row, "_rivals"]) : end]
-            table.at[row, "best_significant"] = bool(len(rivals) and np.all(rivals < st.ALPHA))
-    table["significant"] = table["p_holm"] < st.ALPHA
-    return table.drop(columns="_rivals")
+    return summarize_blocks(blocks(frame, study), study)
 
 
-def _summarize_block(block: Block, study: Study) -> pd.DataFrame:
-    sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
+def summarize_blocks(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
+    """Compute the statistics of all cells from values that are laid out already; see :func:`summarize`."""
     rows: list[dict[str, Any]] = []
+    rivals: list[list[float]] = []
+    for block in laid_out:
+        _summarize_block(block, study, rows, rivals)
+    table = pd.DataFrame(rows).astype(dict.fromkeys(_TEXT, object))
+    pvalues = table["p"].to_numpy(np.float64)
+    corrected, beats = np.full(len(rows), np.nan), np.zeros(len(rows), bool)
+    families: dict[tuple[str, str], list[int]] = {}
+    for index, row in enumerate(rows):
+        families.setdefault((row["metric"], row["scope"]), []).append(index)
+    for members in families.values():
+        corrected[members] = st.holm(pvalues[members])
+        adjusted = st.holm(np.array([value for index in members for value in rivals[index]]))
+        start = 0
+        for index in members:
+            own = adjusted[start : start + len(rivals[index])]
+            beats[index] = bool(len(own)) and bool(np.all(own < st.ALPHA))
+            start += len(own)
+    return table.assign(p_holm=corrected, significant=corrected < st.ALPHA, best_significant=beats)
+
+
+def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]], rivals: list[list[float]]) -> None:
+    """Append the rows of one block, and for each the p-values of the best method against every other one."""
+    sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
     pairs: list[_Pair] = []
     for column in columns(block, study):
         first = len(rows)
-        rows += [_cell(block, column, index, study) for index in range(len(block.methods))]
-        pairs += _pairs(block, column, rows[first:], first, study.baseline, sign)
-    _compare(pairs, rows)
-    return pd.DataFrame(rows)
+        cells = _cells(block, column, study)
+        rows += cells
+        rivals += [[] for _ in cells]
+        pairs += _pairs(block, column, cells, first, study.baseline, sign)
+    _compare(pairs, rows, rivals)
 
 
-def _cell(block: Block, column: Column, index: int, study: Study) -> dict[str, Any]:
-    """Describe one cell without comparing it."""
-    method = block.methods[index]
-    seeds = slice(0, 1) if method in study.references else slice(None)
-    values = column.values[index, seeds]
-    failed, missing, total = (counts[index, seeds] for counts in (column.failed, column.missing, column.total))
+def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
+    """Describe the cells of one column without comparing them; a reference counts once, not once per seed."""
+    trained = np.array([method not in study.references for method in block.methods])
+    used = trained[:, None] | (np.arange(len(block.seeds)) == 0)
+    failed, missing, total = column.failed * used, column.missing * used, column.total * used
     planned = total > 0
-    whole = (failed + missing == 0) & planned
-    gone = (missing == total) & planned
-    means = _means(values, column.strata)
-    row: dict[str, Any] = {
-        "metric": block.metric,
-        "network": block.network,
-        "scope": column.scope,
-        "column": column.name,
-        "method": method,
-        "state": _state(int(failed.sum()), bool(gone.all()), bool((whole | gone | ~planned).all()), bool(gone.any())),
-        "mean": float(np.nanmean(means)) if np.isfinite(means).any() else float("nan"),
-        "seed_std": float(means[whole].std(ddof=1)) if whole.sum() > 1 else float("nan"),
-        "seeds": int(whole.sum()) if method not in study.references else 0,
-        "seeds_total": int(planned.sum()) if method not in study.references else 0,
-        "images": values.shape[1],
-        "failed": int(failed.sum()),
-        "missing": int(missing.sum()),
-        "total": int(total.sum()),
-    }
-    numbers = ("difference", "low", "high", "error", "df", "p_images", "p_seeds", "p", "p_holm")
-    row |= dict.fromkeys((*numbers, "improvement", "detectable", "sigma_seed", "sigma_image", "sigma_rest"), np.nan)
-    return row | {"significant": False, "best": False, "best_significant": False, "_rivals": []}
+    whole, gone = (failed + missing == 0) & planned, (missing == total) & planned
+    means = np.where(used, seed_means(column.values, column.strata), np.nan)
+    rows = []
+    for index, method in enumerate(block.methods):
+        own, complete = means[index], means[index][whole[index]]
+        row: dict[str, Any] = {
+            "metric": block.metric,
+            "network": block.network,
+            "scope": column.scope,
+            "column": column.name,
+            "method": method,
+            "state": _state(failed[index], whole[index], gone[index], planned[index]),
+            "mean": float(np.nanmean(own)) if not np.isnan(own).all() else float("nan"),
+            "seed_std": float(complete.std(ddof=1)) if len(complete) > 1 else float("nan"),
+            "seeds": int(whole[index].sum()) if trained[index] else 0,
+            "seeds_total": int(planned[index].sum()) if trained[index] else 0,
+            "images": column.values.shape[2],
+            "failed": int(failed[index].sum()),
+            "missing": int(missing[index].sum()),
+            "total": int(total[index].sum()),
+        }
+        rows.append(row | _NOTHING)
+    return rows
 
 
-def _state(failed: int, all_gone: bool, seeds_whole: bool, any_gone: bool) -> str:
-    if failed:
+_TEXT = ("metric", "network", "scope", "column", "method", "state")
+_NUMBERS = (
+    *("difference", "low", "high", "error", "df", "p_images", "p_seeds", "p", "p_holm", "improvement", "detectable"),
+    *("sigma_seed", "sigma_image", "sigma_rest"),
+)
+_NOTHING = dict.fromkeys(_NUMBERS, float("nan")) | {"significant": False, "best": False, "best_significant": False}
+
+
+def _state(failed: Counts, whole: Flags, gone: Flags, planned: Flags) -> str:
+    if failed.any():
         return "failed"
-    if all_gone or not seeds_whole:
+    if not whole.any() or not (whole | gone | ~planned).all():
         return "missing"
-    return "partial" if any_gone else "ok"
+    return "partial" if gone.any() else "ok"
 
 
-def _means(values: Floats, strata: npt.NDArray[np.int64]) -> Floats:
-    """Return the mean of each seed (S,) over the images that have values, data sets weighing the same."""
+def seed_means(values: Floats, strata: npt.NDArray[np.int64]) -> Floats:
+    """Return the means (M, S) of values (M, S, N) over the images that have one, data sets weighing the same."""
     weights = np.where(np.isnan(values), 0.0, st.image_weights(strata))
-    total = weights.sum(1)
-    with np.errstate(invalid="ignore"):
-        return np.where(total > 0, np.where(weights > 0, values * weights, 0.0).sum(1) / total, np.nan)
+    total = weights.sum(2)
+    there = np.where(weights > 0, values, 0.0)
+    return np.where(total > 0, (there * weights).sum(2) / np.where(total > 0, total, 1.0), np.nan)
 
 
 def _pairs(
@@ -140,7 +166,7 @@ def _pair(row: int, kind: str, column: Column, method: int, other: int, sign: fl
     return _Pair(row, kind, differences[complete], column, sign)
 
 
-def _compare(pairs: list[_Pair], rows: list[dict[str, Any]]) -> None:
+def _compare(pairs: list[_Pair], rows: list[dict[str, Any]], rivals: list[list[float]]) -> None:
     """Run all comparisons, those of equal shape and data sets together, and write the results into ``rows``."""
     groups: dict[tuple[int, bytes], list[_Pair]] = {}
     for pair in pairs:
@@ -148,10 +174,9 @@ def _compare(pairs: list[_Pair], rows: list[dict[str, Any]]) -> None:
     for (seeds, _), members in groups.items():
         strata = members[0].column.strata
         stacked = np.stack([pair.differences for pair in members])
-        random = numpy_stream("reporting", "bootstrap", len(strata), seeds)
-        image_draws = st.bootstrap_image_weights(strata, random)
-        interval = st.intervals(stacked, strata, st.bootstrap_seed_weights(seeds, random), image_draws)
-        signs = st.sign_patterns(len(strata), numpy_stream("reporting", "signs", len(strata)))
+        seed_draws, image_draws = _draws(strata.tobytes(), seeds)
+        interval = st.intervals(stacked, strata, seed_draws, image_draws)
+        signs = _signs(len(strata))
         p_images = st.permutation_test(stacked.mean(1), strata, signs)
         p_seeds = st.t_test(interval)
         both = st.joint_test(p_images, p_seeds)
@@ -161,7 +186,7 @@ def _compare(pairs: list[_Pair], rows: list[dict[str, Any]]) -> None:
         for index, pair in enumerate(members):
             row = rows[pair.row]
             if pair.kind == "rival":
-                row["_rivals"].append(both[index])
+                rivals[pair.row].append(float(both[index]))
                 continue
             row |= {"difference": interval.estimate[index], "low": interval.low[index], "high": interval.high[index]}
             row |= {"error": interval.error[index], "df": interval.df[index], "p_images": p_images[index]}
@@ -175,14 +200,28 @@ def _compare(pairs: list[_Pair], rows: list[dict[str, Any]]) -> None:
             row |= {"sigma_rest": parts.sigma_rest[index]}
 
 
-def rank_table(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+@lru_cache(maxsize=32)
+def _draws(strata: bytes, seeds: int) -> tuple[Floats, Floats]:
+    """Return bootstrap weights of seeds and of images; one set serves all comparisons on the same images."""
+    groups = np.frombuffer(strata, np.int64)
+    random = numpy_stream("reporting", "bootstrap", len(groups), seeds)
+    image_draws = st.bootstrap_image_weights(groups, random)
+    return st.bootstrap_seed_weights(seeds, random), image_draws
+
+
+@lru_cache(maxsize=8)
+def _signs(count: int) -> Floats:
+    return st.sign_patterns(count, numpy_stream("reporting", "signs", count))
+
+
+def rank_table(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
     """Return how stable the ranking is: a row per metric, network, scope and method for the widest column.
 
     Columns: ``mean_rank``, ``concordance`` (Kendall's W over seeds) and ``rank_1`` .. ``rank_M``, the shares of
     bootstrap draws (seeds, then images) in which the method has that rank.
     """
     rows: list[dict[str, Any]] = []
-    for block in blocks(frame, study):
+    for block in laid_out:
         sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
         last = {column.scope: column for column in columns(block, study)}
         for column in last.values():
@@ -192,9 +231,7 @@ def rank_table(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
             if len(methods) < 2 or not seeds.any():
                 continue
             picked = sign * values[methods][:, seeds]
-            random = numpy_stream("reporting", "ranks", len(column.strata), int(seeds.sum()))
-            draws = st.bootstrap_image_weights(column.strata, random)
-            boot = st.hierarchical_bootstrap(picked, st.bootstrap_seed_weights(int(seeds.sum()), random), draws)
+            boot = st.hierarchical_bootstrap(picked, *_draws(column.strata.tobytes(), int(seeds.sum())))
             table = st.rank_distribution(boot)
             agreement = st.concordance((picked @ st.image_weights(column.strata)).T)
             for place, index in enumerate(methods):

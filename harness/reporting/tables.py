@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from harness.files import write_text
@@ -16,12 +14,10 @@ from harness.reporting.formats import PlainTable, csv_text, latex_document
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
 from harness.reporting.records import load_records
-from harness.reporting.results import load
+from harness.reporting.results import blocks, load
 from harness.reporting.study import AVERAGE, Study
-from harness.reporting.summary import rank_table, summarize
+from harness.reporting.summary import rank_table, summarize_blocks
 from harness.reporting.templates import page
-
-_INTEGERS = ("seeds", "seeds_total", "images", "failed", "missing", "total")
 
 
 def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: str | Path) -> list[Path]:
@@ -33,15 +29,15 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     """
     frame = load(metrics)
-    summary = summarize(frame, study)
-    files = {"summary.csv": _numbers(summary), "ranks.csv": _numbers(rank_table(frame, study))}
-    for index, metric in enumerate(study.metrics):
-        tables = [
-            table for scope in scopes(summary, study, metric) if (table := comparison(summary, study, metric, scope))
-        ]
-        if index == 0 and tables:
-            files |= _formats("main", tables[:1], summary)
-        files |= _formats(metric, tables, summary)
+    laid_out = blocks(frame, study)
+    summary = summarize_blocks(laid_out, study)
+    files = {"summary.csv": _numbers(summary), "ranks.csv": _numbers(rank_table(laid_out, study))}
+    for metric, rows in summary.groupby("metric", sort=False):
+        found = (comparison(rows, study, str(metric), scope) for scope in scopes(rows, study, str(metric)))
+        tables = [table for table in found if table is not None]
+        if metric == study.metrics[0]:
+            files |= _formats("main", tables[:1], rows)
+        files |= _formats(str(metric), tables, rows)
     failed = failures(frame)
     files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
     for name, text in files.items():
@@ -52,7 +48,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
 
 def failures(frame: pd.DataFrame) -> PlainTable:
     """Return the table of what failed or is missing: one row per run, set and status."""
-    bad = frame[frame["status"].astype(str) != STATUSES[0]]
+    bad = frame[frame["status"] != STATUSES[0]]
     keys = ["network", "variant", "seed", "dataset", "degradation", "status"]
     rows = []
     for key, group in bad.groupby(keys, observed=True, sort=False, dropna=False):
@@ -73,10 +69,8 @@ def heading(table: Comparison) -> str:
     return f"{table.label.axis}: {where}"
 
 
-def _formats(name: str, tables: list[Comparison], summary: pd.DataFrame) -> dict[str, str]:
-    rows = pd.concat(
-        [summary[(summary["metric"] == table.metric) & (summary["scope"] == table.scope)] for table in tables]
-    )
+def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[str, str]:
+    rows = pd.concat([rows[rows["scope"] == table.scope] for table in tables])
     parts = "\n".join(render.html_table(table) for table in tables)
     return {
         f"{name}.md": "\n".join(render.markdown(table, heading(table)) for table in tables),
@@ -88,14 +82,14 @@ def _formats(name: str, tables: list[Comparison], summary: pd.DataFrame) -> dict
 
 def _numbers(table: pd.DataFrame) -> str:
     """Return a frame as CSV: six significant digits, empty where there is no number."""
-    columns = {name: table[name].map(_writer(name, table[name])) for name in table.columns}
-    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
-    return csv_text(list(table.columns), rows)
+    texts = [_texts(table[name]) for name in table.columns]
+    return csv_text(list(table.columns), list(zip(*texts, strict=True)))
 
 
-def _writer(name: str, column: pd.Series) -> Callable[[object], str]:
-    if name in _INTEGERS:
-        return lambda value: str(int(value))  # type: ignore[call-overload]
+def _texts(column: pd.Series) -> list[str]:
+    values = column.tolist()
     if column.dtype.kind == "f":
-        return lambda value: "" if np.isnan(value) else f"{value:.6g}"  # type: ignore[call-overload]
-    return lambda value: str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
+        return ["" if value != value else f"{value:.6g}" for value in values]
+    if column.dtype.kind == "b":
+        return ["true" if value else "false" for value in values]
+    return [str(value) for value in values]

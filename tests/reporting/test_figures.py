@@ -14,7 +14,7 @@ from harness.reporting.figures.build import write_figures
 from harness.reporting.figures.curves import annealing
 from harness.reporting.files import FIGURE_FORMATS, figure_names
 from harness.reporting.records import load_records
-from harness.reporting.results import load
+from harness.reporting.results import blocks, load
 from harness.rng import numpy_stream
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written, write
@@ -22,7 +22,9 @@ from tests.reporting.conftest import Written, write
 
 def write_benchmarks(written: Written, folder: Path, side: int = 64) -> None:
     """Write random images for the cases that the gallery will choose."""
-    for case in gallery.choose_cases(load(written.metrics), written.study, written.study.metrics[0]):
+    for case in gallery.choose_cases(
+        blocks(load(written.metrics), written.study), written.study, written.study.metrics[0]
+    ):
         noise = numpy_stream("picture", case.image).integers(0, 256, (side, side, 3), np.uint8)
         write_png(folder / case.dataset / "hr" / f"{case.image}.png", noise)
         write_png(folder / case.dataset / case.degradation / f"{case.image}.png", noise[::4, ::4])
@@ -74,7 +76,7 @@ def test_one_method_one_set_one_degradation_can_be_drawn(tmp_path: Path) -> None
 
 
 def test_gallery_cases_follow_their_rule(plain: Written) -> None:
-    cases = gallery.choose_cases(load(plain.metrics), plain.study, "psnr_rgb")
+    cases = gallery.choose_cases(blocks(load(plain.metrics), plain.study), plain.study, "psnr_rgb")
     assert [case.reason.split()[0] for case in cases] == ["largest", "median", cases[2].reason.split()[0]]
     rows = plain.rows[plain.rows["metric"] == "psnr_rgb"]
     means = rows.groupby(["variant", "dataset", "degradation", "image"])["value"].mean()

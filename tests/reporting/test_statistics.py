@@ -136,7 +136,7 @@ def test_probability_of_improvement_counts_ties_half() -> None:
 def test_minimal_detectable_effect_has_the_promised_power() -> None:
     error, df = np.array([0.1, 0.1, 0.1]), np.array([2.0, 11.0, 500.0])
     effect = st.minimal_detectable_effect(error, df)
-    np.testing.assert_allclose(st.power(effect, error, df), 0.8, atol=1e-6)
+    np.testing.assert_allclose(st.power(effect, error, df), 0.8, atol=2e-3)
     assert effect[2] == pytest.approx(0.1 * (1.96 + 0.8416), rel=0.01)
     assert np.isnan(st.minimal_detectable_effect(np.array([np.nan]), np.array([np.nan])))[0]
 

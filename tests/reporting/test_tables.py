@@ -13,7 +13,7 @@ import pytest
 from harness.reporting.comparison import comparison
 from harness.reporting.files import tables_below
 from harness.reporting.formats import PlainTable, latex_escape
-from harness.reporting.results import load
+from harness.reporting.results import blocks, load
 from harness.reporting.study import EvaluationSet
 from harness.reporting.summary import rank_table, summarize
 from harness.reporting.tables import write_tables
@@ -201,7 +201,7 @@ def test_names_with_special_characters_survive_every_format() -> None:
 
 
 def test_ranks_are_shares_that_add_up(plain: Written) -> None:
-    table = rank_table(load(plain.metrics), plain.study)
+    table = rank_table(blocks(load(plain.metrics), plain.study), plain.study)
     shares = table[[name for name in table.columns if name.startswith("rank_")]].to_numpy()
     np.testing.assert_allclose(shares.sum(1), 1)
     assert (table[table["method"] == "bicubic"]["mean_rank"] > 4.9).all()

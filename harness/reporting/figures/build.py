@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
@@ -19,9 +18,9 @@ from harness.reporting.figures.curves import annealing, training_curves
 from harness.reporting.figures.estimates import forest, rank_bars
 from harness.reporting.figures.gains import gain_bars, gain_heatmap
 from harness.reporting.records import Records, load_records
-from harness.reporting.results import load
+from harness.reporting.results import Block, blocks, load
 from harness.reporting.study import Study
-from harness.reporting.summary import rank_table, summarize
+from harness.reporting.summary import rank_table, summarize_blocks
 from harness.spec import RunSpec
 from harness.yamlfile import validate
 
@@ -44,18 +43,19 @@ def write_figures(
     folder = Path(folder)
     frame = load(metrics)
     records = load_records(study, runs)
-    summary = summarize(frame, study)
+    laid_out = blocks(frame, study)
+    summary = summarize_blocks(laid_out, study)
     metric = study.metrics[0]
     paths = gain_bars(summary, study, metric, folder)
     paths += gain_heatmap(summary, study, metric, folder)
     paths += forest(summary, study, metric, folder)
-    paths += rank_bars(rank_table(frame, study), study, metric, folder)
+    paths += rank_bars(rank_table(laid_out, study), study, metric, folder)
     paths += training_curves(records.histories, study, folder)
     paths += quality_against_cost(summary, costs(study, records), study, metric, folder)
     if study.annealed:
         weights, iterations = schedules(study, records)
         paths += annealing(weights, iterations, folder)
-    paths += write_gallery(frame, study, records, Path(benchmarks), folder)
+    paths += write_gallery(laid_out, study, records, Path(benchmarks), folder)
     return sorted(paths)
 
 
@@ -89,10 +89,12 @@ def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.
     return found, iterations
 
 
-def write_gallery(frame: pd.DataFrame, study: Study, records: Records, benchmarks: Path, folder: Path) -> list[Path]:
+def write_gallery(
+    laid_out: Sequence[Block], study: Study, records: Records, benchmarks: Path, folder: Path
+) -> list[Path]:
     """Draw the gallery: the chosen images, upscaled anew by the trained networks on the CPU."""
     strips = []
-    for case in crops.choose_cases(frame, study, study.metrics[0]):
+    for case in crops.choose_cases(laid_out, study, study.metrics[0]):
         truth = read_rgb(benchmarks / case.dataset / "hr" / f"{case.image}.png")
         degraded = read_rgb(benchmarks / case.dataset / case.degradation / f"{case.image}.png")
         upscale = upscalers(case, study, records)
