@@ -34,6 +34,12 @@ def save(path: Path, pixels: Pixels) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach the server of the tests directly, whatever proxy the machine uses."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 @pytest.fixture
 def write_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     """Return a function that makes the given entries the catalogue; manifests and locks are temporary too."""
