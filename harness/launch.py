@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from types import FrameType
+
+_ARGUMENTS = "HARNESS_ARGUMENTS"
 
 
 def run_processes(count: int, arguments: Sequence[str]) -> int:
@@ -16,7 +20,9 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     the last of them has ended.
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    process = subprocess.Popen([*torchrun, "-m", "harness", *arguments], close_fds=False)
+    # Not on torchrun's own command line: it takes --run for an abbreviation of one of its options.
+    environment = {**os.environ, _ARGUMENTS: json.dumps(list(arguments))}
+    process = subprocess.Popen([*torchrun, "-m", __name__], close_fds=False, env=environment)
 
     def forward(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)
@@ -27,3 +33,10 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    from harness.cli import main
+
+    sys.argv[1:] = json.loads(os.environ[_ARGUMENTS])
+    main()

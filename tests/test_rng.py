@@ -96,3 +96,11 @@ def test_uniform_numbers_are_uniform() -> None:
     assert numbers.min() >= 0
     assert numbers.max() < 1
     assert torch.histc(numbers, 10, 0, 1).sub(1000).abs().max() < 120
+
+
+@pytest.mark.parametrize("parts", [(0, "a"), (7, "crop", 123456), ("rdsr-v1", "Set5", "baby")])
+def test_streams_are_philox_with_the_derived_key(parts: tuple[int | str, ...]) -> None:
+    expected = np.random.Generator(np.random.Philox(key=derive_key(*parts)))
+    found = numpy_stream(*parts)
+    assert np.array_equal(found.integers(2**63, size=9), expected.integers(2**63, size=9))
+    assert np.array_equal(found.standard_normal(9), expected.standard_normal(9))

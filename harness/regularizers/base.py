@@ -128,7 +128,7 @@ def mean_over_processes(tensor: Tensor) -> Tensor:
     """Return the mean of ``tensor`` over all processes, with gradients; the tensor itself if there is only one."""
     if process_count() == 1:
         return tensor
-    from torch.distributed.nn.functional import all_reduce
+    from harness.regularizers._collective import SumOverProcesses
 
-    mean: Tensor = all_reduce(tensor) / process_count()
+    mean: Tensor = SumOverProcesses.apply(tensor) / process_count()
     return mean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import random
@@ -42,7 +43,7 @@ def killed_after(steps: int, delay: float, spec: RunSpec, where: Job) -> int:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        sys.stdout = sys.stderr = open(os.devnull, "w")
+        sys.stdout = sys.stderr = io.StringIO()
         advance = Progress.advance
 
         def told(self: Progress) -> None:
