@@ -55,7 +55,7 @@ class PlainTable:
         return csv_text(self.header, self.rows)
 
     def latex(self) -> str:
-        """Return a floating ``table*`` environment; the document needs the package booktabs."""
+        """Return a floating ``table*`` environment; the document needs the packages booktabs and graphicx."""
         columns = "".join("r" if index in self.numeric else "l" for index in range(len(self.header)))
         lines = [latex_row(self.header), r"\midrule", *(latex_row(row) for row in self.rows)]
         return latex_float(self.name, latex_escape(self.caption), columns, lines)
@@ -118,12 +118,16 @@ def latex_row(cells: Sequence[str]) -> str:
 
 
 def latex_float(name: str, caption: str, columns: str, lines: Sequence[str]) -> str:
-    """Return a ``table*`` with booktabs rules around ``lines``; the caption must be escaped already."""
+    """Return a ``table*`` with booktabs rules around ``lines``; the caption must be escaped already.
+
+    A tabular wider than the text is shrunk to it, which needs the package graphicx.
+    """
     body = "\n".join(lines)
+    shrink = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%"
     return (
         f"\\begin{{table*}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{name}}}\n\\footnotesize\n"
-        f"\\setlength{{\\tabcolsep}}{{4pt}}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{body}\n"
-        "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
+        f"\\setlength{{\\tabcolsep}}{{4pt}}\n{shrink}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{body}\n"
+        "\\bottomrule\n\\end{tabular}}\n\\end{table*}\n"
     )
 
 
@@ -131,7 +135,7 @@ def latex_document(parts: Sequence[str]) -> str:
     """Return a document that compiles on its own, with the tables between marker lines to copy from."""
     return (
         "\\documentclass[10pt,twocolumn]{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[margin=18mm]{geometry}\n"
-        "\\usepackage{booktabs}\n\\begin{document}\n% --- tables begin\n"
+        "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\begin{document}\n% --- tables begin\n"
         + "\n".join(parts)
         + "% --- tables end\n\\end{document}\n"
     )
