@@ -9,11 +9,8 @@ from harness.workflow import Plan, experiment_file, reporting_to
 min_version("9.0")
 
 with reporting_to(WorkflowError):
-    experiment = Plan(experiment_file(workflow.configfiles, config))
-
-# A prefix replaces Snakemake's own, which makes failures count. Jobs run the Python that plans them, activated or not, and
-# read the experiment from a variable: as a parameter its path would part experiments that share a run.
-shell.prefix(f"set -euo pipefail; export PATH='{Plan.python_folder()}':$PATH; experiment='{experiment.path}'; ")
+    experiment = Plan(experiment_file(workflow.configfiles, workflow.config_settings.config))
+shell.prefix(experiment.shell_prefix)
 
 
 include: "workflow/rules/data.smk"
@@ -38,18 +35,26 @@ rule all:
         rules.tables.output,
         rules.figures.output,
         rules.report.output,
+    message:
+        "{experiment.name}: all done"
 
 
 rule benchmarks:
     input:
         experiment.manifests,
+    message:
+        "{experiment.name}: all benchmarks done"
 
 
 rule train:
     input:
         experiment.weights,
+    message:
+        "{experiment.name}: all runs done"
 
 
 rule evaluate:
     input:
         experiment.metrics,
+    message:
+        "{experiment.name}: all metrics done"

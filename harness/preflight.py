@@ -59,7 +59,9 @@ def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None) -> lis
         needs: what the coming jobs ask for.
         gpu_limit: Snakemake's ``--resources gpu=``, None without one.
     """
-    found = [missing(name, experiment.data_root) for name in needs.datasets]
+    # Snakemake's own order changes from call to call.
+    names = [name for name in Needs.everything(experiment).datasets if name in needs.datasets]
+    found = [missing(name, experiment.data_root) for name in dict.fromkeys((*names, *sorted(needs.datasets)))]
     if needs.training or (needs.evaluation and experiment.needs_gpu):
         found += _gpu_problems(experiment, gpu_limit)
     if needs.evaluation:

@@ -13,8 +13,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 _COMMON = ("rng.py", "images.py", "files.py")
 _STAGES = {
-    "data": (
-        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "patches", "resolve", "stamped")),
+    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
+    "benchmark": (
+        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
         "degradations/fixed.py",
     ),
     "train": (
@@ -44,9 +45,12 @@ _PACKAGES = (
 
 
 def stage_modules(stage: str) -> list[Path]:
-    """Return the source files that decide the results of a stage: ``data``, ``train``, ``evaluate`` or ``report``.
+    """Return the source files that decide the results of a stage, such as ``train``.
 
-    Rules name them as inputs; Snakemake compares them by checksum, so a changed metric repeats evaluation only.
+    Rules have a digest of them as a parameter, so a changed metric repeats evaluation and what follows, no training.
+
+    Args:
+        stage: ``pack``, ``benchmark``, ``train``, ``evaluate`` or ``report``.
     """
     return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
 

@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from harness import layout, preflight
+from harness.datasets.catalogue import find_entry
 from harness.errors import HarnessError
 from harness.experiment import Experiment, load_experiment
-from harness.provenance import regularizer_module, stage_modules
+from harness.files import content_hash, file_sha256
+from harness.provenance import code_digest, regularizer_module, stage_modules
 from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
 
 DEFAULT = "configs/experiments/paper.yaml"
 
+ROOT = Path(__file__).resolve().parents[1]
+"""The checkout: the folder of the Snakefile."""
 
-def experiment_file(configfiles: list[str], config: Mapping[str, Any]) -> str:
-    """Return the one experiment file that was asked for; by default the paper's.
+_DECIDING = {"kind", "folder", "pattern", "low", "files", "crop"}  # fields of a catalogue entry
+
+
+def experiment_file(configfiles: Sequence[str | Path], single: Mapping[str, Any]) -> str:
+    """Return the one experiment file that was asked for, relative to the working directory if it lies below.
+
+    Args:
+        configfiles: what ``--configfile`` named; nothing stands for the paper's experiment.
+        single: what ``--config`` set.
 
     Raises:
         HarnessError: several files, or single values on the command line: they would hide in no file.
     """
     if len(configfiles) > 1:
-        raise HarnessError(
-            f"--configfile: {', '.join(map(str, configfiles))}: give one experiment file, they are not merged"
-        )
-    if config and not configfiles:
-        given = ", ".join(f"{key}={value}" for key, value in config.items())
+        names = ", ".join(_relative(configfiles))
+        raise HarnessError(f"--configfile: {names}: give one experiment file, they are not merged")
+    if single:
+        given = ", ".join(f"{key}={value}" for key, value in single.items())
         raise HarnessError(f"--config: {given}: write it into an experiment file and give that with --configfile")
-    return str(configfiles[0]) if configfiles else DEFAULT
+    if configfiles:
+        return _relative(configfiles)[0]
+    return DEFAULT if Path(DEFAULT).is_file() else str(ROOT / DEFAULT)
 
 
 @contextmanager
 def reporting_to(exception: type[Exception]) -> Iterator[None]:
-    """Turn the harness's errors into Snakemake's, which it prints without a traceback."""
+    """Turn the harness's errors into Snakemake's ``exception``, which it then prints without a traceback."""
     try:
         yield
     except HarnessError as error:
-        raise exception(str(error)) from None
+        # Snakemake prints every frame outside of itself that it finds on an exception.
+        hidden = property(lambda self: None, lambda self, frames: None)
+        without_frames = type(exception.__name__, (exception,), {"__traceback__": hidden})
+        raise without_frames(str(error)) from None
 
 
 class Plan:
@@ -54,26 +70,46 @@ class Plan:
 
     def __init__(self, path: str) -> None:
         self._experiment: Experiment = load_experiment(path)
-        self.path = path
+        self.path = Path(path)  # as text, Snakemake would repeat what another experiment has run already
         self.name = self._experiment.name
+        self.scale = self._experiment.file.scale
         self.training: TrainingSpec = self._experiment.training
         self.evaluation = self._experiment.evaluation.hash[:8]
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.variant_pattern
 
-    @staticmethod
-    def python_folder() -> str:
-        """Return the folder of the running Python."""
-        return str(Path(sys.executable).parent)
+    @property
+    def shell_prefix(self) -> str:
+        """What every job's command begins with. It replaces Snakemake's own prefix, which makes failures count.
+
+        Jobs run the Python and the code that plan them, whatever is activated and wherever they run. Signals sent to a
+        job's whole process group must not end the log before the job has said its last words.
+        """
+        python, root = shlex.quote(str(Path(sys.executable).parent)), shlex.quote(str(ROOT))
+        paths = f"export PATH={python}:$PATH PYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}}"
+        tee = "tee() { trap '' HUP INT TERM; command tee \"$@\"; }"
+        prefix = f"set -euo pipefail; {paths}; {tee}; "
+        return prefix.replace("{", "{{").replace("}", "}}")  # for Snakemake, which formats it
 
     @staticmethod
-    def code(stage: str) -> list[str]:
-        """Return the source files that decide the results of a stage."""
-        return _relative(stage_modules(stage))
+    @cache
+    def code(stage: str) -> str:
+        """Return a digest of the source files that decide the results of a stage.
 
-    def training_code(self, variant: str) -> list[str]:
-        """Return the source files that decide the results of training one variant."""
-        return _relative(stage_modules("train") + regularizer_module(self._regularizers[variant]))
+        As a parameter of a rule it repeats the stage when their contents change. As inputs, fifty files for each of
+        thousands of jobs, they would make planning slow and Snakemake's messages unreadable.
+        """
+        return code_digest(stage_modules(stage))
+
+    def training_code(self, variant: str) -> str:
+        """Return a digest of the source files that decide the results of training one variant."""
+        return _training_code(self._regularizers[variant])
+
+    def source(self, dataset: str) -> str:
+        """Return a digest of what decides which images a dataset has: its catalogue entry and its manifest."""
+        entry = find_entry(dataset)
+        manifest = file_sha256(entry.manifest_path) if entry.manifest_path else None
+        return content_hash([entry.model_dump(mode="json", include=_DECIDING), manifest])
 
     @property
     def gpus(self) -> int:
@@ -83,7 +119,7 @@ class Plan:
     @property
     def other_variants_pattern(self) -> str:
         """A pattern of the variants whose regularizer has no rule of its own."""
-        folder = Path(__file__).resolve().parents[1] / "workflow" / "regularizers"
+        folder = ROOT / "workflow" / "regularizers"
         return self._experiment.other_variants_pattern(path.stem for path in folder.glob("*.smk"))
 
     def datasets_pattern(self, *kinds: str) -> str:
@@ -146,6 +182,11 @@ class Plan:
             raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
 
 
-def _relative(paths: Iterable[Path]) -> list[str]:
+@cache
+def _training_code(regularizer: str) -> str:
+    return code_digest(stage_modules("train") + regularizer_module(regularizer))
+
+
+def _relative(paths: Iterable[str | Path]) -> list[str]:
     here = Path.cwd()
-    return [str(p.relative_to(here) if p.is_absolute() and p.is_relative_to(here) else p) for p in paths]
+    return [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in map(Path, paths)]

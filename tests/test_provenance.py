@@ -13,14 +13,14 @@ def names(stage: str) -> set[str]:
     return {path.relative_to(PACKAGE).as_posix() for path in stage_modules(stage)}
 
 
-@pytest.mark.parametrize("stage", ["data", "train", "evaluate", "report"])
+@pytest.mark.parametrize("stage", ["pack", "benchmark", "train", "evaluate", "report"])
 def test_every_listed_file_exists(stage: str) -> None:
     assert all(path.is_file() for path in stage_modules(stage))
     assert "rng.py" in names(stage)
 
 
 def test_every_module_that_makes_results_belongs_to_a_stage() -> None:
-    known = set().union(*(names(stage) for stage in ("data", "train", "evaluate", "report")))
+    known = set().union(*(names(stage) for stage in ("pack", "benchmark", "train", "evaluate", "report")))
     folders = ("degradations", "networks", "training", "evaluation", "reporting")
     there = {p.relative_to(PACKAGE).as_posix() for folder in folders for p in (PACKAGE / folder).rglob("*.py")}
     assert there <= known

@@ -2,8 +2,6 @@
 
 
 rule pack:
-    input:
-        code=experiment.code("data"),
     output:
         "results/training_data/{dataset}/index.json",
         "results/training_data/{dataset}/pixels.bin",
@@ -12,13 +10,17 @@ rule pack:
     conda:
         "../../environment.yml"
     threads: workflow.cores
+    params:
+        experiment=experiment.path,
+        code=experiment.code("pack"),
+        source=lambda wildcards: experiment.source(wildcards.dataset),
+    message:
+        "decode {wildcards.dataset} for training"
     shell:
-        'python -m harness pack "$experiment" {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}'
+        "python -m harness pack {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
 
 
 rule benchmark:
-    input:
-        code=experiment.code("data"),
     output:
         expand(
             "results/benchmarks/{{dataset}}/{degradation}/manifest.tsv",
@@ -31,13 +33,18 @@ rule benchmark:
     conda:
         "../../environment.yml"
     threads: workflow.cores
+    params:
+        experiment=experiment.path,
+        code=experiment.code("benchmark"),
+        source=lambda wildcards: experiment.source(wildcards.dataset),
+        scale=experiment.scale,
+    message:
+        "degrade {wildcards.dataset}"
     shell:
-        'python -m harness benchmark "$experiment" {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}'
+        "python -m harness benchmark {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
 
 
 rule photographs:
-    input:
-        code=experiment.code("data"),
     output:
         "results/benchmarks/{dataset}/real/manifest.tsv",
     log:
@@ -47,5 +54,12 @@ rule photographs:
     conda:
         "../../environment.yml"
     threads: workflow.cores
+    params:
+        experiment=experiment.path,
+        code=experiment.code("benchmark"),
+        source=lambda wildcards: experiment.source(wildcards.dataset),
+        scale=experiment.scale,
+    message:
+        "take photographs of {wildcards.dataset}"
     shell:
-        'python -m harness benchmark "$experiment" {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}'
+        "python -m harness benchmark {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"

@@ -3,7 +3,6 @@
 
 rule evaluate_run:
     input:
-        code=experiment.code("evaluate"),
         weights="results/runs/{run}/weights.safetensors",
         manifests=experiment.manifests,
     output:
@@ -17,13 +16,17 @@ rule evaluate_run:
     threads: experiment.training.threads
     resources:
         gpu=min(1, experiment.gpus),
+    params:
+        experiment=experiment.path,
+        code=experiment.code("evaluate"),
+    message:
+        "evaluate {wildcards.run}"
     shell:
-        'python -m harness evaluate "$experiment" --run {wildcards.run} 2>&1 | tee {log}'
+        "python -m harness evaluate {params.experiment:q} --run {wildcards.run} 2>&1 | tee {log}"
 
 
 rule evaluate_reference:
     input:
-        code=experiment.code("evaluate"),
         manifests=experiment.manifests,
     output:
         f"results/metrics/{{reference}}/{experiment.evaluation}.parquet",
@@ -34,5 +37,10 @@ rule evaluate_reference:
     conda:
         "../../environment.yml"
     threads: experiment.training.threads
+    params:
+        experiment=experiment.path,
+        code=experiment.code("evaluate"),
+    message:
+        "evaluate {wildcards.reference}"
     shell:
-        'python -m harness evaluate "$experiment" --reference {wildcards.reference} 2>&1 | tee {log}'
+        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference} 2>&1 | tee {log}"

@@ -4,30 +4,38 @@
 rule aggregate:
     input:
         experiment.metrics,
-        code=experiment.code("report"),
     output:
         f"results/{experiment.name}/metrics.parquet",
     log:
         f"results/logs/{experiment.name}/aggregate.log",
     conda:
         "../../environment.yml"
+    params:
+        experiment=experiment.path,
+        code=experiment.code("report"),
+    message:
+        "{experiment.name}: merge metrics"
     shell:
-        'python -m harness aggregate "$experiment" 2>&1 | tee {log}'
+        "python -m harness aggregate {params.experiment:q} 2>&1 | tee {log}"
 
 
 rule tables:
     input:
         rules.aggregate.output,
         experiment.records,
-        code=experiment.code("report"),
     output:
         experiment.tables,
     log:
         f"results/logs/{experiment.name}/tables.log",
     conda:
         "../../environment.yml"
+    params:
+        experiment=experiment.path,
+        code=experiment.code("report"),
+    message:
+        "{experiment.name}: write tables"
     shell:
-        'python -m harness tables "$experiment" 2>&1 | tee {log}'
+        "python -m harness tables {params.experiment:q} 2>&1 | tee {log}"
 
 
 rule figures:
@@ -35,15 +43,19 @@ rule figures:
         rules.aggregate.output,
         experiment.records,
         experiment.weights,
-        code=experiment.code("report"),
     output:
         experiment.figures,
     log:
         f"results/logs/{experiment.name}/figures.log",
     conda:
         "../../environment.yml"
+    params:
+        experiment=experiment.path,
+        code=experiment.code("report"),
+    message:
+        "{experiment.name}: draw figures"
     shell:
-        'python -m harness figures "$experiment" 2>&1 | tee {log}'
+        "python -m harness figures {params.experiment:q} 2>&1 | tee {log}"
 
 
 rule report:
@@ -51,7 +63,6 @@ rule report:
         rules.tables.output,
         rules.figures.output,
         experiment.records,
-        code=experiment.code("report"),
     output:
         report(
             f"reports/{experiment.name}/report.html",
@@ -62,5 +73,10 @@ rule report:
         f"results/logs/{experiment.name}/report.log",
     conda:
         "../../environment.yml"
+    params:
+        experiment=experiment.path,
+        code=experiment.code("report"),
+    message:
+        "{experiment.name}: write the report"
     shell:
-        'python -m harness report "$experiment" 2>&1 | tee {log}'
+        "python -m harness report {params.experiment:q} 2>&1 | tee {log}"

@@ -3,7 +3,6 @@
 
 rule train_run:
     input:
-        code=lambda wildcards: experiment.training_code(wildcards.variant),
         data=f"results/training_data/{experiment.training.data}/index.json",
         heldout=f"results/training_data/{experiment.training.heldout}/index.json",
     output:
@@ -22,8 +21,13 @@ rule train_run:
     threads: experiment.training.threads
     resources:
         gpu=experiment.gpus,
+    params:
+        experiment=experiment.path,
+        code=lambda wildcards: experiment.training_code(wildcards.variant),
+    message:
+        "train {wildcards.network} with {wildcards.variant}, seed {wildcards.seed}"
     shell:
-        'python -m harness train "$experiment"'
+        "python -m harness train {params.experiment:q}"
         " --run {wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash} 2>&1 | tee -a {log}"
 
 
