@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from harness import cli_data
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -23,13 +24,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+cli_data.register(app)
+
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment file, such as configs/experiments/demo.yaml.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
 
 
 def main() -> None:
     """Run the command line; errors that a user can mend are told in their own lines, without a traceback."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")  # of libraries only warnings
+    logging.getLogger("harness").setLevel(logging.INFO)
     try:
         app()
     except HarnessError as error:

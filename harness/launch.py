@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -36,7 +37,5 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    from harness.cli import main
-
     sys.argv[1:] = json.loads(os.environ[_ARGUMENTS])
-    main()
+    runpy.run_module("harness", run_name="__main__")

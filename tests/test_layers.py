@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "compat"),
-    ("files", "images", "layout", "rng", "yamlfile", "devices", "provenance"),
+    ("files", "images", "layout", "rng", "yamlfile", "devices", "launch", "provenance"),
     ("degradations.spec", "spec"),
     ("degradations",),
     ("datasets",),
@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reporting",),
     ("preflight", "workflow"),
     ("doctor", "scaffold"),
-    ("cli", "__main__"),
+    ("cli_data", "cli", "__main__"),
 )
 """Modules of the package, lowest first; a name stands for all modules below it. A module imports from its own layer and
 from lower ones. The stages that compute lie below `experiment`: nothing reads configuration behind a spec's back."""

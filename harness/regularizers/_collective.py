@@ -20,7 +20,7 @@ class SumOverProcesses(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Tensor:
         """Return the sum of the gradients, in every process."""
         total = gradient.clone()
         dist.all_reduce(total)
