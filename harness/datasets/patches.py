@@ -223,8 +223,16 @@ def sample_crops(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> 
         draws: seed, iteration and rows.
         horizontal_flip: mirror half of the windows.
     """
-    count = len(draws.rows)
-    picks, tops, lefts, flips = (np.zeros(count, np.int64) for _ in range(4))
+    picks, tops, lefts, flips = draw_windows(pack, crop, draws, horizontal_flip)
+    windows = pack.crops(picks, tops, lefts, crop)
+    for index in np.flatnonzero(flips):
+        windows[index] = windows[index, :, ::-1].copy()
+    return windows
+
+
+def draw_windows(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the places of :func:`sample_crops`: images, first rows, first columns, 1 where to mirror; each (N,)."""
+    picks, tops, lefts, flips = (np.zeros(len(draws.rows), np.int64) for _ in range(4))
     for index, row in enumerate(draws.rows):
         stream = numpy_stream(draws.seed, "crop", draws.iteration, row)
         picks[index] = stream.integers(len(pack))
@@ -232,12 +240,7 @@ def sample_crops(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> 
         tops[index] = stream.integers(max(height - crop, 0) + 1)
         lefts[index] = stream.integers(max(width - crop, 0) + 1)
         flips[index] = stream.integers(2)
-    windows = pack.crops(picks, tops, lefts, crop)
-    if horizontal_flip:
-        for index in range(count):
-            if flips[index]:
-                windows[index] = windows[index, :, ::-1].copy()
-    return windows
+    return picks, tops, lefts, flips * horizontal_flip
 
 
 def _reflected(start: int, count: int, length: int) -> npt.NDArray[np.int64]:

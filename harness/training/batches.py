@@ -13,6 +13,7 @@ from harness.degradations.second_order import aligned_crop, degrade_views
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.pool import PairPool
+from harness.training.resident import ResidentPack
 
 HELDOUT_SEED = 0
 """Seed of the held-out images: the same for every run of an experiment; their iterations are 0, -1, -2, ..."""
@@ -46,7 +47,7 @@ class BatchSource:
 
     def __init__(self, pack: Pack, spec: RunSpec, views: int, device: str, rows: Sequence[int] | None = None) -> None:
         training = spec.training
-        self._pack = pack
+        self._pack = ResidentPack(pack, training.crop, device) if training.placement == "device" else pack
         self.data = pack.info.sha256
         self._spec = spec
         self._views = views
@@ -66,7 +67,7 @@ class BatchSource:
 
 
 def make_views(
-    pack: Pack, spec: RunSpec, iteration: int, seed: int, rows: Sequence[int], views: int, device: str
+    pack: Pack | ResidentPack, spec: RunSpec, iteration: int, seed: int, rows: Sequence[int], views: int, device: str
 ) -> tuple[list[Tensor], Tensor]:
     """Cut, flip and degrade ground truths; every view has its own degradation and the same aligned crop.
 
@@ -75,11 +76,20 @@ def make_views(
     """
     training = spec.training
     draws = [Draws(seed, iteration, view, rows, device) for view in range(views)]
-    crops = sample_crops(pack, training.crop, draws[0], training.horizontal_flip)
-    hr = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float().div_(255)
+    hr = _crops(pack, spec, draws[0]).permute(0, 3, 1, 2).float().div_(255)
     target, lrs = degrade_views(hr, training.degradation, spec.scale, draws, usm_target=training.usm_target)
     pairs = [aligned_crop(target, lr, training.patch, spec.scale, draws[0]) for lr in lrs]
     return [lr for _, lr in pairs], pairs[0][0]
+
+
+def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor:
+    training = spec.training
+    if isinstance(pack, ResidentPack):
+        return pack.sample(draws, training.horizontal_flip)
+    crops = torch.from_numpy(sample_crops(pack, training.crop, draws, training.horizontal_flip))
+    if draws.device == "cpu":
+        return crops
+    return crops.pin_memory().to(draws.device, non_blocking=True)
 
 
 def heldout_batches(pack: Pack, spec: RunSpec, device: str) -> list[Batch]:

@@ -11,6 +11,7 @@ import torch
 from harness.provenance import cpu_name, git_commit, versions
 from harness.spec import RunSpec
 from harness.training.memory import Memory
+from harness.training.precision import arithmetic
 
 
 def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
         "sessions": memory.sessions,
         "git_commit": git_commit(),
         "hardware": hardware(device),
+        "arithmetic": arithmetic(spec.training.precision, device),
         "seconds": round(seconds, 3),
         "images_per_second": round(spec.training.iterations * spec.training.batch_size / seconds, 3),
         "peak_memory_bytes": peak_memory(device),

@@ -9,10 +9,11 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.networks.build import build_network
+from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
 from harness.networks.taps import Taps
 from harness.regularizers import build_regularizer
@@ -21,6 +22,7 @@ from harness.spec import RunSpec
 from harness.training.batches import Batch
 from harness.training.distributed import World
 from harness.training.ema import MovingAverage
+from harness.training.precision import arithmetic
 from harness.training.schedule import learning_rate
 
 
@@ -50,6 +52,7 @@ class Learner:
         taps = Taps(self.network, spec.network.taps)
         self.regularizer.attach(self.network, taps, lambda: self._draws)
         self._features = taps.capture("features") if self.regularizer.uses_features else None
+        self._compiled: nn.Module | None = None
         self.parameters = [*self.network.parameters(), *self.regularizer.parameters()]
         self.optimizer = torch.optim.Adam(self.parameters, lr=training.learning_rate, betas=training.betas, fused=True)
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
@@ -65,7 +68,7 @@ class Learner:
             group["lr"] = rate
         lr, target = self._laid_out(batch)
         with self._precision():
-            output = self.network(lr)
+            output = self._forward(lr)
             l1 = F.l1_loss(output.float(), target)
         penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
         loss = l1 if penalty is None else l1 + penalty
@@ -117,8 +120,16 @@ class Learner:
             return batch.lr, batch.target
         return tuple(t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))  # type: ignore[return-value]
 
+    def _forward(self, lr: Tensor) -> Tensor:
+        if not self.spec.training.compile:
+            return self.network(lr)
+        if self._compiled is None:
+            self.network(lr)  # hooks make their buffers, which compiled code then finds in place
+            self._compiled = compile_network(self.network)
+        return self._compiled(lr)
+
     def _precision(self) -> AbstractContextManager[Any]:
-        if self.spec.training.precision == "fp32":
+        if arithmetic(self.spec.training.precision, self.device) == "fp32":
             return nullcontext()
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
 

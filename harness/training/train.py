@@ -13,11 +13,14 @@ from harness.files import exclusive, write_json
 from harness.networks.weights import save_weights
 from harness.provenance import code_digest, regularizer_module, stage_modules
 from harness.spec import RunSpec
+from harness.training import precision
+from harness.training.allocator import keep_freed_memory
 from harness.training.batches import BatchSource, heldout_batches
 from harness.training.distributed import World, joined
 from harness.training.history import Row, write_history
 from harness.training.interrupts import Interrupts
 from harness.training.memory import Memory
+from harness.training.prefetch import ahead
 from harness.training.progress import Progress
 from harness.training.record import run_record
 from harness.training.state import StateFolder
@@ -63,6 +66,7 @@ def train(spec: RunSpec, job: Job) -> None:
     """
     training = spec.training
     settle(training.threads)
+    precision.warn(training.precision, training.device, job.label)
     with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
         learner = Learner(spec, device, world)
         views = learner.regularizer.views
@@ -86,10 +90,11 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
     done = memory.restore(world)
     if done == 0:
         memory.history.append(Row(0, None, None, None, None, learner.heldout_l1(heldout)))
+    batches = ahead(source, learner.device, training.iterations)
     with Interrupts() as interrupts, Progress(job.label, done, training, world.writes) as progress:
         last_saved = time.monotonic()
         for iteration in range(done + 1, training.iterations + 1):
-            learner.step(iteration, source.batch(iteration))
+            learner.step(iteration, batches.batch(iteration))
             last = iteration == training.iterations
 
             measured = last or iteration % training.heldout_every == 0
@@ -111,6 +116,7 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
 
 def settle(threads: int) -> None:
     """Fix what torch may choose by itself, so that the same spec gives the same bytes on the same machine."""
+    keep_freed_memory()
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
