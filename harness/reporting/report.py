@@ -21,6 +21,7 @@ from harness.reporting.formats import PlainTable
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
 from harness.reporting.protocol import Fact, protocol
+from harness.reporting.published import load_published, published_table
 from harness.reporting.records import Records, key_of, load_records
 from harness.reporting.results import load
 from harness.reporting.study import AVERAGE, Study
@@ -53,6 +54,7 @@ def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: s
     records = load_records(study, runs)
     summary = summarize(frame, study)
     main, *others = _comparisons(summary, study)
+    published = published_table(summary, load_published(), study)
     text = render_template(
         "report.html.j2",
         study=study,
@@ -63,6 +65,7 @@ def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: s
         pictures=_pictures(study, Path(figures)),
         training=Markup(_training(study, records).html()),
         cost=Markup(cost_table(costs(study, records), study).html()),
+        published=Markup(published.html()) if published.rows else None,
         failures=Markup(failures(frame).html()) if (frame["status"] != STATUSES[0]).any() else None,
         waiting=[run.name for run in study.runs if key_of(run) not in records.documents],
         provenance=_provenance(records),

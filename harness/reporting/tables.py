@@ -13,6 +13,7 @@ from harness.reporting.cost import write_costs
 from harness.reporting.formats import PlainTable, csv_text, latex_document
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
+from harness.reporting.published import write_published
 from harness.reporting.records import load_records
 from harness.reporting.results import blocks, load
 from harness.reporting.study import AVERAGE, Study
@@ -26,6 +27,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     ``main.{md,csv,tex,html}``: the first metric, averaged over data sets. ``<metric>.{md,csv,tex,html}``: the average
     and each data set. ``summary.csv``: every number of :func:`harness.reporting.summary.summarize`. ``ranks.csv``: how
     stable the ranking is. ``failures.{md,csv}``: what failed or is missing. The same metrics give the same bytes.
+    ``published.{md,csv,tex,html}``: published numbers (``configs/published``) beside ours.
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     """
     frame = load(metrics)
@@ -43,6 +45,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     for name, text in files.items():
         write_text(Path(folder) / name, text)
     paths = write_costs(study, load_records(study, runs), folder)
+    paths += write_published(summary, study, folder)
     return sorted([*paths, *(Path(folder) / name for name in files)])
 
 

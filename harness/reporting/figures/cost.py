@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import widest_scope
-from harness.reporting.labels import method_label, metric_label
+from harness.reporting.labels import MetricLabel, method_label, metric_label
 from harness.reporting.study import Study
 from harness.reporting.style import COLUMN, MethodStyle, save, styled
 
@@ -41,14 +43,30 @@ def quality_against_cost(
                 x, y = float(cost["relative"].iloc[0]), float(cell["mean"].iloc[0])
                 spread = float(cell["seed_std"].iloc[0])
                 error = spread if np.isfinite(spread) else None
+                name_shown = method_label(method)
                 axis.errorbar(
-                    x, y, yerr=error, fmt=look.marker(method), color=look.color(method), capsize=2, markersize=5
+                    x, y, error, fmt=look.marker(method), color=look.color(method), capsize=2, label=name_shown
                 )
-                axis.annotate(method_label(method), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=6.5)
-            axis.margins(x=0.35, y=0.2)
+            _give_room(axis, label)
             axis.grid()
             axis.set_xlabel(f"training time relative to {study.baseline}")
             axis.set_ylabel(f"{label.axis}, bars: std over seeds")
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
+        handles: dict[str, Any] = {}
+        for axis in axes.flat:
+            found, names = axis.get_legend_handles_labels()
+            handles |= dict(zip(names, found, strict=True))
+        if handles:
+            figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2 * across)
         return save(figure, folder, name)
+
+
+def _give_room(axis: Axes, label: MetricLabel) -> None:
+    """Widen axes so that differences below the printed digits do not fill the panel."""
+    axis.margins(x=0.15, y=0.2)
+    axis.ticklabel_format(useOffset=False)
+    low, high = axis.get_ylim()
+    least = 10 * 10.0**-label.decimals
+    if high - low < least:
+        axis.set_ylim((low + high - least) / 2, (low + high + least) / 2)

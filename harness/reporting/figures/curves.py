@@ -41,7 +41,7 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
                 if column == "learning_rate":
                     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
                     axis.set_ylim(bottom=0)
-                elif axis.lines:
+                elif _spans_decades(axis):
                     axis.set_yscale("log")
                     axis.tick_params(axis="y", which="minor", labelsize=6)
             if len(networks) > 1:
@@ -53,6 +53,12 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
         if names:
             figure.legend([handles[key] for key in names], names, loc="outside upper center", ncols=min(len(names), 5))
         return save(figure, folder, name)
+
+
+def _spans_decades(axis: Axes) -> bool:
+    """Return whether the lines span more than a factor of three, so that a logarithmic axis helps."""
+    values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axis.lines] or [np.ones(1)])
+    return bool(values.min() > 0 and values.max() > 3 * values.min())
 
 
 def _curve(axis: Axes, tables: Sequence[pd.DataFrame], column: str, method: str, look: MethodStyle) -> None:

@@ -85,7 +85,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
     ]
     panels = panels or [(n, m) for n in study.networks for m in study.references]
     shown = rows[rows["method"].isin([method for _, method in panels])]
-    reach = float(np.nanmax(np.abs(shown["difference"].to_numpy(np.float64)), initial=0.0)) or 1.0
+    reach = float(np.nanmax(np.abs(shown["difference"].to_numpy(np.float64)), initial=5 * 10.0**-label.decimals))
     across = 2 if len(panels) > 1 else 1
     down = -(-len(panels) // across)
     with styled(PAGE, 0.75 + down * (0.45 + 0.24 * len(scopes))) as figure:
