@@ -1,4 +1,4 @@
-"""Blind-SR regularizer benchmark: snakemake [--configfile configs/experiments/NAME.yaml] [TARGET] --cores N --resources gpu=M"""
+"""Blind-SR regularizer benchmark: snakemake [TARGET] --cores N --resources gpu=M [--configfile configs/experiments/NAME.yaml]"""
 
 from glob import glob
 

@@ -68,7 +68,7 @@ class Plan:
         path: the experiment's file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | Path) -> None:
         self._experiment: Experiment = load_experiment(path)
         self.path = Path(path)  # as text, Snakemake would repeat what another experiment has run already
         self.name = self._experiment.name
@@ -152,15 +152,13 @@ class Plan:
         """The metrics of every run and reference."""
         return [str(path) for path in self._experiment.metric_files]
 
-    @cached_property
-    def tables(self) -> list[str]:
-        """The tables of the experiment."""
-        return _relative(table_files(self._experiment))
+    def tables(self, *suffixes: str) -> list[str]:
+        """Return the tables of the experiment in some formats."""
+        return _relative(path for path in table_files(self._experiment) if path.suffix in suffixes)
 
-    @cached_property
-    def figures(self) -> list[str]:
-        """The figures of the experiment."""
-        return _relative(figure_files(self._experiment))
+    def figures(self, *suffixes: str) -> list[str]:
+        """Return the figures of the experiment in some formats."""
+        return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
 
     @cached_property
     def _regularizers(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ rule pack:
         "results/logs/pack/{dataset}.log",
     conda:
         "../../environment.yml"
-    threads: workflow.cores
+    threads: 4
     params:
         experiment=experiment.path,
         code=experiment.code("pack"),
@@ -32,7 +32,7 @@ rule benchmark:
         dataset=experiment.datasets_pattern("benchmark", "embedded"),
     conda:
         "../../environment.yml"
-    threads: workflow.cores
+    threads: 4
     params:
         experiment=experiment.path,
         code=experiment.code("benchmark"),
@@ -53,7 +53,7 @@ rule photographs:
         dataset=experiment.datasets_pattern("real_paired", "real_unpaired"),
     conda:
         "../../environment.yml"
-    threads: workflow.cores
+    threads: 4
     params:
         experiment=experiment.path,
         code=experiment.code("benchmark"),

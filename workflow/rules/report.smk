@@ -24,7 +24,8 @@ rule tables:
         rules.aggregate.output,
         experiment.records,
     output:
-        experiment.tables,
+        report(experiment.tables(".html"), caption="../report/table.rst", category="Tables"),
+        experiment.tables(".csv", ".md", ".tex"),
     log:
         f"results/logs/{experiment.name}/tables.log",
     conda:
@@ -44,7 +45,8 @@ rule figures:
         experiment.records,
         experiment.weights,
     output:
-        experiment.figures,
+        report(experiment.figures(".png"), caption="../report/figure.rst", category="Figures"),
+        experiment.figures(".pdf"),
     log:
         f"results/logs/{experiment.name}/figures.log",
     conda:
