@@ -29,7 +29,8 @@ class Case:
 
     Attributes:
         reason: "largest gain", "median gain" or "largest loss" (or "smallest gain", if all gain).
-        gain: mean over trained methods and seeds of the difference to the baseline, positive is better.
+        gain: mean over trained methods and seeds (those with values) of the difference to the baseline, positive is
+            better.
         scores: per method the metric's mean over seeds on this image.
         seed: the seed whose networks are shown.
     """
@@ -71,7 +72,7 @@ def _cases(block: Block, study: Study) -> list[Case]:
     for (dataset, degradation), values in block.values.items():
         if degradation == REAL:
             continue
-        gains = sign * (values[places] - values[base]).mean((0, 1))
+        gains = sign * _mean_of_known((values[places] - values[base]).reshape(-1, values.shape[2]))
         found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
     if not found:
         return []
@@ -80,11 +81,19 @@ def _cases(block: Block, study: Study) -> list[Case]:
     picks = {"largest gain": found[-1], "median gain": found[len(found) // 2], low: found[0]}
     cases = []
     for reason, (gain, dataset, degradation, index) in picks.items():
-        scores = block.values[(dataset, degradation)][:, :, index].mean(1)
+        scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)
         names = {name: float(score) for name, score in zip(block.methods, scores, strict=True)}
         image = block.images[(dataset, degradation)][index]
         cases.append(Case(block.network, dataset, degradation, image, reason, gain, names, block.seeds[0]))
     return cases[: len(found)]
+
+
+def _mean_of_known(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the means over the first axis of those values that are finite; NaN where there are none."""
+    known = np.isfinite(values)
+    count = known.sum(0)
+    total = np.where(known, values, 0.0).sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def most_telling_window(results: Sequence[Pixels], side: int, step: int) -> tuple[int, int]:
@@ -138,7 +147,7 @@ def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str =
             figure.text(0.5, 0.5, "no case to show: no image has values of all methods", ha="center")
         for row, strip in enumerate(strips):
             top = (rows - row) * height
-            _title(figure, strip.case, metric, top / (rows * height))
+            _title(figure, strip.case, metric, (top - 0.04) / (rows * height))
             for place, (title, score, pixels) in enumerate(_panels(strip, metric)):
                 left = _MARGIN + place * (size + _GAP)
                 box = (left / PAGE, (top - _TITLE - size) / (rows * height), size / PAGE, size / (rows * height))
@@ -151,7 +160,7 @@ def _title(figure: Figure, case: Case, metric: str, top: float) -> None:
     unit = f" {label.unit}" if label.unit else ""
     where = f"{case.dataset}, {case.image}, {degradation_label(case.degradation)}"
     text = f"{case.network}, {case.reason} ({label.difference(case.gain)}{unit}): {where}"
-    figure.text(_MARGIN / PAGE, top - 0.02, text, va="top", fontsize=7)
+    figure.text(_MARGIN / PAGE, top, text, va="top", fontsize=7)
 
 
 def _panels(strip: Strip, metric: str) -> list[tuple[str, str, Pixels | None]]:
@@ -159,7 +168,8 @@ def _panels(strip: Strip, metric: str) -> list[tuple[str, str, Pixels | None]]:
     label = metric_label(metric)
     unit = f" {label.unit}" if label.unit else ""
     scores = strip.case.scores
-    best = max(scores.values(), key=lambda score: score if label.higher_is_better else -score)
+    known = [score for score in scores.values() if np.isfinite(score)]
+    best = (max(known) if label.higher_is_better else min(known)) if known else None
     panels: list[tuple[str, str, Pixels | None]] = [("ground truth", "", strip.truth), ("input", "", strip.degraded)]
     for method, pixels in strip.results.items():
         score = scores.get(method, float("nan"))

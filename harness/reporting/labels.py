@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.evaluation.metrics import METRICS
+
 
 @dataclass(frozen=True)
 class MetricLabel:
@@ -42,6 +44,7 @@ _METRICS = {
     "lpips": MetricLabel("LPIPS", "", 4, False),
     "dists": MetricLabel("DISTS", "", 4, False),
     "niqe": MetricLabel("NIQE", "", 3, False),
+    "niqe_basicsr": MetricLabel("NIQE (BasicSR's model)", "", 3, False),
     "brisque": MetricLabel("BRISQUE", "", 2, False),
     "piqe": MetricLabel("PIQE", "", 2, False),
     "musiq": MetricLabel("MUSIQ", "", 2, True),
@@ -54,8 +57,10 @@ _SHORT = {"blur": "b", "noise": "n", "jpeg": "j", "noise40": "n40"}
 
 
 def metric_label(name: str) -> MetricLabel:
-    """Return how a metric is shown; an unknown one by its own name, three decimals, higher is better."""
-    return _METRICS.get(name, MetricLabel(name, "", 3, True))
+    """Return how a metric is shown; one without a label by its own name, with the registry's unit and direction."""
+    if name in _METRICS or name not in METRICS:
+        return _METRICS.get(name, MetricLabel(name, "", 3, True))
+    return MetricLabel(name, METRICS[name].unit, 3, METRICS[name].higher_is_better)
 
 
 def degradation_label(name: str) -> str:

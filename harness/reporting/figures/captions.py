@@ -13,7 +13,7 @@ CAPTIONS = {
     ),
     "forest": (
         "Paired differences to the baseline with 95% intervals, averaged over degradations. Filled markers are "
-        "significant after Holm's correction."
+        "significant after Holm's correction; a red cross on the zero line marks a cell that failed or is missing."
     ),
     "ranks": (
         "How often each method takes each rank when seeds and images are drawn anew: a ranking that depends on "

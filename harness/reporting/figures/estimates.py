@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import widest_scope
 from harness.reporting.labels import method_label, metric_label, short_degradation
@@ -58,19 +59,18 @@ def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name:
         return save(figure, folder, name)
 
 
-def _whisker(axis, cell: pd.DataFrame, y: float, method: str, look: MethodStyle, *, first: bool) -> None:  # type: ignore[no-untyped-def]
-    color = look.color(method)
-    name = method_label(method) if first else None
+def _whisker(axis: Axes, cell: pd.DataFrame, y: float, method: str, look: MethodStyle, *, first: bool) -> None:
+    color, marker = look.color(method), look.marker(method)
+    if first:
+        axis.plot([], [], marker, color=color, linestyle="-", linewidth=1.1, label=method_label(method), markersize=4.2)
     if cell.empty or not np.isfinite(cell["difference"].iloc[0]):
         axis.plot([0], [y], "x", color="#a4262c", markersize=4)
-        axis.plot([], [], look.marker(method), color=color, label=name, markersize=4)
         return
     value, low, high = (float(cell[key].iloc[0]) for key in ("difference", "low", "high"))
     if np.isfinite(low):
         axis.plot([low, high], [y, y], color=color, linewidth=1.1, solid_capstyle="butt")
     face = color if bool(cell["significant"].iloc[0]) else "white"
-    axis.plot([value], [y], look.marker(method), color=color, markerfacecolor=face, markersize=4.2)
-    axis.plot([], [], look.marker(method), color=color, linestyle="-", linewidth=1.1, label=name, markersize=4.2)
+    axis.plot([value], [y], marker, color=color, markerfacecolor=face, markersize=4.2)
 
 
 def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "ranks") -> list[Path]:

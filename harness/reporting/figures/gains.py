@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib import colors
 from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
             planned = cells.pivot(index="scope", columns="column", values="state").reindex(scopes, columns=columns)
             values = table.to_numpy(np.float64) * (1 if label.higher_is_better else -1)
             image = axis.imshow(values, cmap="PuOr", norm=scale, aspect="auto")
-            _annotate(axis, table.to_numpy(np.float64), planned.notna().to_numpy(), values / reach, label)
+            _annotate(axis, table.to_numpy(np.float64), planned.notna().to_numpy(), image.to_rgba(values), label)
             title = method_label(method) if len(study.networks) == 1 else f"{network}: {method_label(method)}"
             axis.set_title(title, loc="left")
             axis.set_xticks(range(len(columns)), [short_degradation(name) for name in columns], rotation=45, ha="right")
@@ -114,10 +115,18 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
         return save(figure, folder, name)
 
 
-def _annotate(axis: Axes, values: np.ndarray, planned: np.ndarray, strength: np.ndarray, label: MetricLabel) -> None:
+def _annotate(
+    axis: Axes,
+    values: npt.NDArray[np.float64],
+    planned: npt.NDArray[np.bool_],
+    shades: npt.NDArray[np.float64],
+    label: MetricLabel,
+) -> None:
+    """Write each cell's value in the ink that its shade (RGBA) leaves readable; cross those that have none."""
+    luminance = shades[..., :3] @ np.array([0.2126, 0.7152, 0.0722])
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            ink = "white" if abs(strength[row, column]) > 0.45 else "#1c1e21"
+            ink = "white" if luminance[row, column] < 0.45 else "#1c1e21"
             axis.text(column, row, label.difference(float(value)), ha="center", va="center", fontsize=5.2, color=ink)
         elif planned[row, column]:
             axis.text(column, row, "×", ha="center", va="center", fontsize=8, color="#a4262c")
