@@ -72,7 +72,7 @@ def _cases(block: Block, study: Study) -> list[Case]:
     for (dataset, degradation), values in block.values.items():
         if degradation == REAL:
             continue
-        gains = sign * _mean_of_known((values[places] - values[base]).reshape(-1, values.shape[2]))
+        gains = sign * _mean_of_known(np.concatenate(list(values[places] - values[base])))
         found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
     if not found:
         return []

@@ -125,3 +125,9 @@ def test_cost_compares_at_equal_time(plain: Written) -> None:
 def test_annealing_is_drawn(tmp_path: Path) -> None:
     weights = np.triu(np.full((5, 50), 0.7)) + 0.3
     assert len(annealing({"adaptive dropout": weights.clip(0, 1)}, 1000, tmp_path)) == 2
+
+
+def test_gallery_of_an_unfinished_experiment_shows_what_is_there(broken: Written) -> None:
+    cases = gallery.choose_cases(blocks(load(broken.metrics), broken.study), broken.study, "psnr_rgb")
+    assert {case.network for case in cases} == {"srresnet", "rrdb"}
+    assert np.isnan(next(case for case in cases if case.network == "rrdb").scores["dropout"])
