@@ -1,11 +1,12 @@
 """A plausible experiment made of numbers alone: metric rows with known truth, histories and run descriptions.
 
-``python -m tests.reporting.synthetic FOLDER`` writes one, with tables, figures and the report.
+``python -m tests.reporting.synthetic FOLDER`` writes one, with its tables and the report.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -164,3 +165,22 @@ def write_runs(plan: Study, folder: Path) -> None:
             "energy_joules": None,
         }
         (place / "run.json").write_text(json.dumps(document))
+
+
+def main(folder: Path) -> None:
+    """Write a synthetic experiment with its tables and report (no figures: they need images) below ``folder``."""
+    from harness.reporting.report import write_report
+    from harness.reporting.results import write_aggregate
+    from harness.reporting.tables import write_tables
+
+    plan = study()
+    folder.mkdir(parents=True, exist_ok=True)
+    metric_rows(plan).to_parquet(folder / "rows.parquet")
+    write_aggregate([folder / "rows.parquet"], plan, folder / "metrics.parquet")
+    write_runs(plan, folder / "runs")
+    write_tables(folder / "metrics.parquet", plan, folder / "runs", folder / "tables")
+    print(write_report(folder / "metrics.parquet", plan, folder / "runs", folder / "figures", folder / "report.html"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
