@@ -1,0 +1,159 @@
+"""Whole iterations on a GPU: this harness against BasicSR's data loader with workers and its degradation on the GPU.
+
+Both train on the same PNG photographs, the reference from the files, as its ``RealESRGANDataset`` does, the harness
+from its pack. With ``device="cpu"`` and small sizes the same code runs without a GPU, for the tests.
+"""
+
+from __future__ import annotations
+
+import harness.compat  # noqa: F401
+
+# isort: split
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from basicsr.data.realesrgan_dataset import RealESRGANDataset
+from torch.utils.data import DataLoader
+
+from benchmarks.degradation import synthetic_photographs
+from benchmarks.network import basicsr_step, harness_step
+from benchmarks.reference import Reference
+from benchmarks.utilization import Sampler
+from harness.datasets.patches import Pack, PackedImage, PackInfo
+from harness.degradations.kernels import FAMILIES
+from harness.degradations.parameters import draw_parameters
+from harness.degradations.second_order import aligned_crop
+from harness.degradations.spec import SecondOrderSpec, StageSpec
+from harness.images import write_png
+from harness.regularizers import views
+from harness.rng import Draws
+from harness.spec import RunSpec
+from harness.training.batches import Batch, BatchSource
+from harness.training.prefetch import ahead
+
+ITERATIONS = 500_000
+"""Length of the papers' trainings, for the hours of a whole one."""
+
+
+def measure_harness(spec: RunSpec, pack: Pack, iterations: int, device: str = "cuda") -> dict[str, float]:
+    """Time whole iterations of the harness: crops, degradation, step."""
+    seen = views(spec.regularizer.regularizer, dict(spec.regularizer.options))
+    source = BatchSource(pack, spec, seen, device)
+    warm = max(iterations // 5, 2)
+    batches, step = ahead(source, device, warm + iterations), harness_step(spec, device)
+    number = 0
+
+    def iterate() -> None:
+        nonlocal number
+        number += 1
+        step(batches.batch(number))
+
+    return _rate(iterate, warm, iterations, device)
+
+
+def measure_reference(
+    spec: RunSpec, folder: Path, iterations: int, workers: int, device: str = "cuda"
+) -> dict[str, float]:
+    """Time whole iterations put together from BasicSR's components: loader, transfers, degradation, step."""
+    training = spec.training
+    degradation = training.degradation.model_copy(update={"kinds_per": "batch"})
+    rows = range(training.batch_size)
+    # Drawn before the clock starts: BasicSR draws these with a few calls of Python's random.
+    drawn = [draw_parameters(degradation, Draws(0, number, 0, rows, device)) for number in range(16)]
+    reference, step = Reference(device), basicsr_step(spec, device)
+    batches = _loader(folder, degradation, training.batch_size, workers)
+    number = 0
+
+    def iterate() -> None:
+        nonlocal number
+        number += 1
+        data = next(batches)
+        hr, *_ = (data[name].to(device, non_blocking=True) for name in ("gt", "kernel1", "kernel2", "sinc_kernel"))
+        target = reference.sharpen(hr)
+        for _, lr in reference.steps(target, drawn[number % len(drawn)], spec.scale):  # noqa: B007
+            pass
+        step(Batch(*reversed(aligned_crop(target, lr, training.patch, spec.scale, Draws(0, number, 0, rows, device)))))
+
+    return _rate(iterate, max(iterations // 5, 2), iterations, device)
+
+
+def write_photographs(folder: Path, images: int, side: int) -> Pack:
+    """Write synthetic photographs as PNG files and as a pack; return the pack."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed, parts, offset = [], [], 0
+    for number in range(images):
+        (image,) = synthetic_photographs(1, side, number)
+        pixels = image.permute(1, 2, 0).mul(255).round().to(torch.uint8).numpy()
+        write_png(folder / f"{number}.png", np.ascontiguousarray(pixels))
+        packed.append(PackedImage(str(number), side, side, offset, ""))
+        parts.append(pixels.reshape(-1))
+        offset += pixels.size
+    (folder / "meta_info.txt").write_text("".join(f"{number}.png\n" for number in range(images)), encoding="utf-8")
+    return Pack(PackInfo("synthetic", tuple(packed), ""), np.concatenate(parts))
+
+
+def _loader(folder: Path, spec: SecondOrderSpec, batch: int, workers: int) -> Iterator[dict[str, Any]]:
+    """Yield batches as BasicSR's train loader makes them: shuffled, pinned, workers that stay."""
+    first, second = _stage(spec.first, ""), _stage(spec.second, "2")
+    options = {
+        "dataroot_gt": str(folder),
+        "meta_info": str(folder / "meta_info.txt"),
+        "io_backend": {"type": "disk"},
+        "use_hflip": True,
+        "use_rot": False,
+        "final_sinc_prob": spec.final_sinc_probability,
+        **first,
+        **second,
+    }
+    dataset = RealESRGANDataset(options)
+    pinned = torch.cuda.is_available()
+    loader = DataLoader(
+        dataset, batch, shuffle=True, num_workers=workers, pin_memory=pinned, drop_last=True,
+        persistent_workers=workers > 0,
+    )  # fmt: skip
+    while True:
+        yield from loader
+
+
+def _stage(stage: StageSpec, suffix: str) -> dict[str, Any]:
+    return {
+        f"blur_kernel_size{suffix}": 21,
+        f"kernel_list{suffix}": FAMILIES,
+        f"kernel_prob{suffix}": [getattr(stage.kernels, family) for family in FAMILIES],
+        f"blur_sigma{suffix}": stage.sigma,
+        f"betag_range{suffix}": stage.beta_generalized,
+        f"betap_range{suffix}": stage.beta_plateau,
+        f"sinc_prob{suffix}": stage.sinc_probability,
+    }
+
+
+def _rate(iterate: Callable[[], None], warm: int, iterations: int, device: str) -> dict[str, float]:
+    gpu = device.startswith("cuda")
+    for _ in range(warm):
+        iterate()
+    if gpu:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    with Sampler(f"GPU-{torch.cuda.get_device_properties(0).uuid}" if gpu else None) as sampler:
+        start, busy = time.perf_counter(), time.process_time()
+        for _ in range(iterations):
+            iterate()
+        launched = time.perf_counter() - start
+        if gpu:
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+        busy = time.process_time() - busy
+    result = {
+        "iterations_per_second": iterations / seconds,
+        "hours": ITERATIONS * seconds / iterations / 3600,
+        "host_seconds_per_iteration": busy / iterations,
+        "launch_seconds_per_iteration": launched / iterations,
+    }
+    if gpu:
+        result["peak_memory_bytes"] = float(torch.cuda.max_memory_allocated())
+        result["reserved_memory_bytes"] = float(torch.cuda.max_memory_reserved())
+    return result | sampler.result()

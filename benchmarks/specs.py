@@ -1,0 +1,44 @@
+"""The runs that are timed: the paper's, with another device, precision or number of threads."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from harness.catalogues import CONFIGS
+from harness.experiment import Experiment, load_experiment
+from harness.spec import RunSpec, TrainingSpec
+
+VARIANTS = ("baseline", "dropout", "adaptive_dropout", "simple_align")
+
+
+def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool = False, **training: Any) -> RunSpec:
+    """Return the spec of one variant of the paper's experiment (SRResNet, batch 16, crop 400, patch 128, seed 0).
+
+    Args:
+        variant: as in ``configs/regularizers.yaml``.
+        device: ``cpu`` or ``cuda``.
+        precision: ``fp32`` or ``bf16``.
+        small: four images, a network of two blocks with eight features, and a patch of 32: to test the benchmark.
+        training: other settings of the training.
+    """
+    spec = _paper().run(f"srresnet.{variant}.s0").spec
+    settings: dict[str, Any] = spec.training.model_dump(mode="json") | {"device": device, "precision": precision}
+    network = spec.network
+    if small:
+        settings |= {"batch_size": 4, "crop": 64, "patch": 32}
+        arguments = network.arguments | {"num_feat": 8, "num_block": 2}
+        network = network.model_copy(update={"arguments": arguments})
+    return RunSpec(
+        network=network,
+        regularizer=spec.regularizer,
+        training=TrainingSpec.model_validate_json(json.dumps(settings | training)),
+        scale=spec.scale,
+        seed=spec.seed,
+    )
+
+
+@lru_cache(maxsize=1)
+def _paper() -> Experiment:
+    return load_experiment(CONFIGS / "experiments" / "paper.yaml")
