@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -71,13 +72,13 @@ def _rates(device: str, quick: bool) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, dtype in dtypes.items():
         square = torch.randn(side, side, device=device, dtype=dtype)
-        found[f"gemm_{name}_flops"] = 2 * side**3 / _best(square, lambda a=square: a @ a)
+        found[f"gemm_{name}_flops"] = 2 * side**3 / _best(square, partial(torch.mm, square, square))
         images = torch.randn(2 if quick else 16, 64, 32, 32, device=device, dtype=dtype)
         layer = nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype)
         layer, images = layer.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad():
             flops = 2 * 9 * 64 * images.numel()
-            found[f"conv_{name}_flops"] = flops / _best(images, lambda layer=layer, images=images: layer(images))
+            found[f"conv_{name}_flops"] = flops / _best(images, partial(layer, images))
     block = torch.empty((16 if quick else 256) * 2**20, dtype=torch.uint8, device=device)
     other = torch.empty_like(block)
     found["copy_bytes"] = 2 * block.numel() / _best(block, lambda: other.copy_(block))

@@ -95,7 +95,7 @@ def _networks(threads: int, repetitions: int, small: bool) -> dict[str, dict[Any
             for variant in VARIANTS:
                 _say(f"network step, {variant}, {precision}")
                 name = f"{precision}_{variant}"
-                if arithmetic(precision, "cpu") == precision:  # type: ignore[arg-type]
+                if arithmetic(precision, "cpu") == precision:
                     spec = bench_spec(variant, "cpu", precision, small, threads=threads)
                     found[name] = sides.compare(spec, repetitions)
                 else:
