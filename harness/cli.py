@@ -187,3 +187,13 @@ def report(experiment: ExperimentFile) -> None:
     from harness.reporting import build
 
     print(build.report(load_experiment(experiment)))
+
+
+@app.command()
+def new_regularizer(name: str) -> None:
+    """Write a working regularizer and its rule, to be filled with your idea."""
+    from harness.scaffold import new_regularizer as write_files
+
+    for path in write_files(name, Path(__file__).resolve().parents[1]):
+        print(f"wrote {path}")
+    print(f"next: name {name} among the variants of an experiment, then: make test")
