@@ -14,13 +14,8 @@ from tests.workflow.conftest import Checkout, environment, run_demo
 
 pytestmark = pytest.mark.slow
 
-KILLS = (2, 1, 3, 2)  # jobs that an attempt starts before it is killed; of twelve, in an order of Snakemake's choice
-    2,
-    1,
-    3,
-    2,
-    3,
-)  # jobs that each attempt starts before it is killed; of twelve, in an order of Snakemake's choice
+# Jobs that an attempt starts before it is killed; of twelve, in an order of Snakemake's choice.
+KILLS = (2, 1, 3, 2)
 LONGEST = 3.0  # seconds from the start of the last of them to the kill
 
 
