@@ -41,6 +41,7 @@ def test_threads_are_restored() -> None:
 
 
 def test_settings_are_restored_after_an_error() -> None:
+    deterministic = torch.backends.cudnn.deterministic
     torch.set_float32_matmul_precision("high")
     try:
         with exact_float32():
@@ -53,7 +54,7 @@ def test_settings_are_restored_after_an_error() -> None:
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision("highest")
-    assert not torch.backends.cudnn.deterministic
+    assert torch.backends.cudnn.deterministic == deterministic
 
 
 def _fail_inside() -> None:
