@@ -65,7 +65,12 @@ def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
 
 
 @app.command()
-def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
+def benchmark(
+    experiment: ExperimentFile,
+    dataset: str,
+    jobs: Jobs = 1,
+    allow_mismatch: Annotated[bool, typer.Option(help="Report pixels that differ from the lock, and go on.")] = False,
+) -> None:
     """Degrade a benchmark in every way that the experiment evaluates, and check the pixels against the lock files."""
     from harness import layout
     from harness.datasets.benchmark import generate
@@ -78,7 +83,8 @@ def benchmark(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
             f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {', '.join(parts)}"
         )
     degradations = parts[dataset].degradations
-    for line in generate(dataset, degradations, layout.BENCHMARKS, loaded.data_root, jobs, loaded.file.scale):
+    scale = loaded.file.scale
+    for line in generate(dataset, degradations, layout.BENCHMARKS, loaded.data_root, jobs, scale, allow_mismatch):
         print(line)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import layout
+from harness.datasets import resolve
 from harness.errors import HarnessError
 
 DataRoot = Annotated[Path, typer.Option(help="The data folder; HARNESS_DATA overrides it.")]
@@ -24,7 +24,7 @@ def fetch(names: list[str], data_root: DataRoot = Path("data"), keep_archives: b
     """Download datasets, check their pixels, and put them where experiments look for them."""
     from harness.datasets.fetch import fetch as fetch_datasets
 
-    _print(fetch_datasets(names, _root(data_root), keep_archives))
+    _print(fetch_datasets(names, resolve.data_root(data_root), keep_archives))
 
 
 def adopt(
@@ -36,7 +36,7 @@ def adopt(
     """Take over a copy of a dataset that you already have, and say which copy it is."""
     from harness.datasets.adopt import adopt as adopt_dataset
 
-    _print(adopt_dataset(name, folder, _root(data_root), move=move))
+    _print(adopt_dataset(name, folder, resolve.data_root(data_root), move=move))
 
 
 def verify(
@@ -46,7 +46,7 @@ def verify(
     """Compare datasets with their manifests, and generated benchmarks with their lock files, pixel by pixel."""
     from harness.datasets.verify import verify as verify_datasets
 
-    verdicts = verify_datasets(names or [], _root(data_root), layout.BENCHMARKS)
+    verdicts = verify_datasets(names or [], resolve.data_root(data_root), layout.BENCHMARKS)
     _print([verdict.line for verdict in verdicts])
     bad = sum(not verdict.good for verdict in verdicts)
     if bad:
@@ -63,10 +63,6 @@ def fetch_weights(
     from harness.evaluation.weight_fetch import fetch_weights as fetch_files
 
     _print(fetch_files(metrics, weights_root))
-
-
-def _root(configured: Path) -> Path:
-    return Path(os.environ.get("HARNESS_DATA") or configured)
 
 
 def _print(lines: list[str]) -> None:

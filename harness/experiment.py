@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from harness import layout
 from harness.catalogues import Catalogues, VariantEntry
+from harness.datasets import resolve
 from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
 from harness.regularizers import least_iterations, resolve_options, views
@@ -129,7 +129,7 @@ class Experiment:
     @property
     def data_root(self) -> Path:
         """Where data sets lie: the experiment's ``data_root``, or ``HARNESS_DATA`` if that is set."""
-        return Path(os.environ.get("HARNESS_DATA") or self.file.data_root)
+        return resolve.data_root(self.file.data_root)
 
     def kind(self, dataset: str) -> str:
         """Return the kind of a dataset: ``benchmark``, ``embedded``, ``real_paired``, ..."""

@@ -184,7 +184,10 @@ def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[Ben
     """
     folder = Path(root) / dataset / degradation
     if not (folder / MANIFEST).is_file():
-        raise HarnessError(f"{folder}: not generated yet; run `python -m harness benchmark {dataset}`")
+        raise HarnessError(
+            f"{folder}: not generated yet; run `python -m harness benchmark EXPERIMENT {dataset}`, "
+            "or `snakemake benchmarks`"
+        )
     rows = read_manifest(folder / MANIFEST).rows
     return [BenchmarkImage(name, folder / f"{name}.png", rows[name]) for name in sorted(rows)]
 

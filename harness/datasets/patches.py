@@ -203,7 +203,7 @@ def read_index(folder: str | Path) -> PackInfo:
         return PackInfo(content["dataset"], images, content["sha256"])
     except FileNotFoundError as error:
         raise HarnessError(
-            f"{folder}: no finished pack of training images; run `python -m harness pack` again"
+            f"{folder}: no finished pack of training images; run `python -m harness pack EXPERIMENT DATASET` again"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HarnessError(f"{path}: not an index of a pack ({error}); delete {folder} and pack again") from error
