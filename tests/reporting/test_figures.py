@@ -72,7 +72,9 @@ def test_one_method_one_set_one_degradation_can_be_drawn(tmp_path: Path) -> None
     study = synthetic.study(methods=("baseline",), datasets=("Set5",), degradations=("clean",), seeds=(0,))
     written = write(tmp_path, study, synthetic.metric_rows(study))
     write_benchmarks(written, tmp_path / "benchmarks")
-    write_figures(written.metrics, study, written.runs, tmp_path / "benchmarks", tmp_path / "figures")
+    drawn = write_figures(written.metrics, study, written.runs, tmp_path / "benchmarks", tmp_path / "figures")
+    assert drawn
+    assert all(path.stat().st_size > 0 for path in drawn)
 
 
 def test_gallery_cases_follow_their_rule(plain: Written) -> None:
