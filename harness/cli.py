@@ -84,7 +84,9 @@ def benchmark(
         )
     degradations = parts[dataset].degradations
     scale = loaded.file.scale
-    for line in generate(dataset, degradations, layout.BENCHMARKS, loaded.data_root, jobs, scale, allow_mismatch):
+    for line in generate(
+        dataset, degradations, layout.benchmarks(scale), loaded.data_root, jobs, scale, allow_mismatch
+    ):
         print(line)
 
 
@@ -140,19 +142,20 @@ def evaluate(
     if (run is None) == (reference is None):
         raise HarnessError("evaluate: give either --run or --reference")
     spec, weights_root = loaded.evaluation, loaded.file.weights_root
+    benchmarks = layout.benchmarks(spec.scale)
     with lease(1 if loaded.needs_gpu and run else 0, loaded.file.runs_per_gpu):
         from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
         from harness.evaluation.trained import load_network
 
         if reference is not None:
-            rows = evaluate_reference(reference, spec.sets, layout.BENCHMARKS, spec.scale, weights_root)
+            rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
             write_metrics(rows, layout.metrics(reference, spec.hash))
             return
         chosen = loaded.run(str(run))
         network = load_network(chosen.spec, layout.run(chosen.name) / "weights.safetensors", loaded.training.threads)
         method = Method(chosen.network, chosen.variant, chosen.regularizer, chosen.seed)
         device = loaded.training.device
-        rows = evaluate_checkpoint(network, method, spec.sets, layout.BENCHMARKS, spec.scale, device, weights_root)
+        rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
         write_metrics(rows, layout.metrics(chosen.name, spec.hash))
 
 

@@ -7,15 +7,22 @@ from pathlib import Path
 RESULTS = Path("results")
 REPORTS = Path("reports")
 BENCHMARKS = RESULTS / "benchmarks"
+"""One folder per scale: ground truths are cropped to its multiples."""
+
 TRAINING_DATA = RESULTS / "training_data"
 RUNS = RESULTS / "runs"
 STATE = RESULTS / "state"
 METRICS = RESULTS / "metrics"
 
 
-def manifest(dataset: str, degradation: str) -> Path:
+def benchmarks(scale: int) -> Path:
+    """Folder of all benchmarks at one scale."""
+    return BENCHMARKS / f"x{scale}"
+
+
+def manifest(scale: int, dataset: str, degradation: str) -> Path:
     """Manifest of one degraded version of a dataset; ``hr`` is its ground truth, ``real`` photographs as they are."""
-    return BENCHMARKS / dataset / degradation / "manifest.tsv"
+    return benchmarks(scale) / dataset / degradation / "manifest.tsv"
 
 
 def pack(dataset: str) -> Path:

@@ -133,7 +133,7 @@ class Plan:
         found = []
         for part in self._experiment.evaluation.sets:
             hr = [] if part.degradations == ("real",) else ["hr"]
-            found += [str(layout.manifest(part.dataset, name)) for name in (*hr, *part.degradations)]
+            found += [str(layout.manifest(self.scale, part.dataset, name)) for name in (*hr, *part.degradations)]
         return found
 
     @cached_property

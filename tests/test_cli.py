@@ -66,7 +66,7 @@ def test_benchmark_then_verify(tmp_path: Path) -> None:
     answer = call(tmp_path, "verify", "embedded_test")
     assert answer.returncode == 0
     assert "embedded_test/noise: 4 images as locked in rdsr-v1" in answer.stdout
-    image = next((tmp_path / "results" / "benchmarks" / "embedded_test" / "noise").glob("*.png"))
+    image = next((tmp_path / "results" / "benchmarks" / "x4" / "embedded_test" / "noise").glob("*.png"))
     image.write_bytes((image.parents[1] / "blur" / image.name).read_bytes())
     answer = call(tmp_path, "verify", "embedded_test")
     assert answer.returncode == 2

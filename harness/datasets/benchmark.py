@@ -128,7 +128,7 @@ def generate(
         dataset: its name in the catalogue.
         degradations: names of ``harness.degradations.fixed.DEGRADATIONS``; for real photographs only ``real``, which
             takes them as they are.
-        root: the folder of all benchmarks (``results/benchmarks``).
+        root: the folder of all benchmarks at this scale (``results/benchmarks/x4``).
         data_root: the data folder.
         jobs: worker threads; -1 for one per core.
         scale: downscaling factor.

@@ -31,7 +31,7 @@ def verify(names: Sequence[str], data_root: str | Path, benchmarks: str | Path) 
     Args:
         names: of datasets; empty for all that are there.
         data_root: the data folder.
-        benchmarks: the folder of generated benchmarks (``results/benchmarks``).
+        benchmarks: the folder of generated benchmarks (``results/benchmarks``), with one folder per scale.
 
     Returns:
         What was found, in the order of the catalogue; a named dataset that is missing counts as bad.
@@ -43,9 +43,8 @@ def verify(names: Sequence[str], data_root: str | Path, benchmarks: str | Path) 
     verdicts: list[Verdict] = []
     for name in chosen:
         verdicts += _originals(name, data_root)
-        folder = Path(benchmarks) / name
-        for degradation in sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")):
-            verdicts += _degraded(name, degradation, benchmarks)
+        for manifest in sorted(Path(benchmarks).glob(f"x*/{name}/*/{MANIFEST}")):
+            verdicts += _degraded(name, manifest.parent.name, manifest.parents[2])
     return verdicts
 
 
@@ -96,11 +95,11 @@ def _originals(name: str, data_root: str | Path) -> Iterable[Verdict]:
     ]
 
 
-def _degraded(name: str, degradation: str, benchmarks: str | Path) -> Iterable[Verdict]:
+def _degraded(name: str, degradation: str, benchmarks: Path) -> Iterable[Verdict]:
     problems = verify_benchmark(benchmarks, name, degradation)
     if problems:
         return [Verdict(line, False) for line in problems]
-    manifest = read_manifest(Path(benchmarks) / name / degradation / MANIFEST)
+    manifest = read_manifest(benchmarks / name / degradation / MANIFEST)
     scale = int(manifest.header.get("scale", SCALE))
     if find_entry(name).kind.startswith("real") or degradation == HR:
         return [Verdict(f"{name}/{degradation}: {len(manifest.rows)} images, as generated", True)]

@@ -39,7 +39,8 @@ def figures(experiment: Experiment) -> list[Path]:
     """Write ``reports/<experiment>/figures`` and return the files."""
     folder = layout.report(experiment.name) / "figures"
     metrics = layout.experiment_metrics(experiment.name)
-    return write_figures(metrics, study_of(experiment), layout.RUNS, layout.BENCHMARKS, folder)
+    benchmarks = layout.benchmarks(experiment.file.scale)
+    return write_figures(metrics, study_of(experiment), layout.RUNS, benchmarks, folder)
 
 
 def report(experiment: Experiment) -> Path:

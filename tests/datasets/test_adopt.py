@@ -215,10 +215,10 @@ def test_verify_tells_good_from_bad(copy: Path, tmp_path: Path) -> None:
     for name in NAMES:
         save(copy / f"{name}.png", original(name))
     adopted(copy)
-    data, out = tmp_path / "data", tmp_path / "out"
+    data, out = tmp_path / "data", tmp_path / "out" / "x4"
     generate("tiny", ["clean", "noise"], out, data, jobs=1)
     locks.write_lock(out, "tiny", "clean")
-    lines = {verdict.line: verdict.good for verdict in verify([], data, out)}
+    lines = {verdict.line: verdict.good for verdict in verify([], data, out.parent)}
     assert lines == {
         "tiny: 3 images, all as in the manifest": True,
         "tiny/clean: 3 images as locked in rdsr-v1": True,
@@ -229,7 +229,7 @@ def test_verify_tells_good_from_bad(copy: Path, tmp_path: Path) -> None:
     save(out / "tiny/noise/10.png", photograph("wrong"))
     path = locks.lock_path("tiny", "clean")
     path.write_text(path.read_text().replace(read_manifest(path).rows["baby"].sha256, "0" * 64))
-    bad = [verdict.line for verdict in verify(["tiny", "plain"], data, out) if not verdict.good]
+    bad = [verdict.line for verdict in verify(["tiny", "plain"], data, out.parent) if not verdict.good]
     assert len(bad) == 4
     for line, part in zip(
         bad, ("2.png: other pixels", "tiny/clean: 1 of 3", "10.png: its pixels", "plain: no folder"), strict=True

@@ -105,7 +105,7 @@ def test_it_runs_from_any_folder_with_the_code_of_its_checkout(fresh: Checkout, 
     assert call.status == 0, call.text
     assert "Using workflow specific profile" in call.text
     assert "this checkout" in (place / "results/logs/benchmark/embedded_test.log").read_text()
-    assert (place / "results/benchmarks/embedded_test/clean/manifest.tsv").is_file()
+    assert (place / "results/benchmarks/x4/embedded_test/clean/manifest.tsv").is_file()
     assert not (fresh.root / "results").exists()
 
     default = fresh.snakemake("--cores", "2", "-n", "--snakefile", snakefile, folder=tmp_path)

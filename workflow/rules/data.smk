@@ -23,7 +23,8 @@ rule pack:
 rule benchmark:
     output:
         expand(
-            "results/benchmarks/{{dataset}}/{degradation}/manifest.tsv",
+            "results/benchmarks/x{scale}/{{dataset}}/{degradation}/manifest.tsv",
+            scale=experiment.scale,
             degradation=["hr", *experiment.degradations],
         ),
     log:
@@ -46,7 +47,7 @@ rule benchmark:
 
 rule photographs:
     output:
-        "results/benchmarks/{dataset}/real/manifest.tsv",
+        f"results/benchmarks/x{experiment.scale}/{{dataset}}/real/manifest.tsv",
     log:
         "results/logs/photographs/{dataset}.log",
     wildcard_constraints:
