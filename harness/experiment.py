@@ -43,7 +43,7 @@ class ExperimentFile(StrictModel):
     scale: int = Field(gt=0)
     networks: tuple[str, ...] = Field(min_length=1)
     variants: tuple[str, ...] = Field(min_length=1)
-    references: tuple[Literal["bicubic"], ...] = ("bicubic",)
+    references: tuple[Literal["bicubic", "bicubic_matlab"], ...] = ("bicubic",)
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)
     training: dict[str, Any]

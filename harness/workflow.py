@@ -122,6 +122,11 @@ class Plan:
         folder = ROOT / "workflow" / "regularizers"
         return self._experiment.other_variants_pattern(path.stem for path in folder.glob("*.smk"))
 
+    @property
+    def references_pattern(self) -> str:
+        """A pattern of the references; one that never matches if there are none."""
+        return "|".join(map(re.escape, self._experiment.file.references)) or "(?!)"
+
     def datasets_pattern(self, *kinds: str) -> str:
         """Return a pattern of the evaluated datasets of some kinds; one that never matches if there are none."""
         names = [s.dataset for s in self._experiment.evaluation.sets if self._experiment.kind(s.dataset) in kinds]

@@ -68,7 +68,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
         ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),
         ("variants", ["baseline", "dropuot"], "variants: 'dropuot': unknown; allowed: adaptive_dropout"),
-        ("references", ["lanczos"], "references.0: 'lanczos': input should be 'bicubic'"),
+        ("references", ["lanczos"], "references.0: 'lanczos': input should be 'bicubic' or 'bicubic_matlab'"),
         ("evaluation.datasets", ["Set6"], "evaluation.datasets: 'Set6': unknown; allowed: B100"),
         ("evaluation.degradations", ["jepg"], "evaluation.degradations: 'jepg': unknown; allowed: blur"),
         ("evaluation.metrics", ["psnr"], "evaluation.metrics: 'psnr': unknown; allowed: brisque"),

@@ -10,14 +10,18 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from harness.degradations.fixed import bicubic_upscale
+from harness.degradations.fixed import bicubic_upscale, matlab_resize
 from harness.errors import HarnessError
 from harness.evaluation.fidelity import one_thread
 from harness.images import Pixels
 from harness.networks.sizes import forward_padded
 
-REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {"bicubic": bicubic_upscale}
-"""Methods without weights: name to a function of (pixels, scale)."""
+REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {"bicubic": bicubic_upscale, "bicubic_matlab": matlab_resize}
+"""Methods without weights: name to a function of (pixels, scale).
+
+``bicubic`` is Pillow's, as in the papers that this harness compares; ``bicubic_matlab`` is MATLAB's ``imresize``, each
+pass rounded to 8 bit: on the degradation ``clean_matlab`` it gives the bicubic rows of the classic literature.
+"""
 
 
 class Upscaler(Protocol):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from harness import cli
 from harness.datasets.benchmark import generate
 from harness.evaluation.evaluate import evaluate_reference
 from harness.spec import SetSpec
+from tests.workflow.conftest import SMALLEST
 
 KNOWN = {
     "clean": (26.69, 0.01),
@@ -31,3 +34,27 @@ def test_bicubic_on_set5(shared_data_root: Path, tmp_path: Path) -> None:
     means = rows[rows["metric"] == "psnr_rgb"].groupby("degradation")["value"].mean()
     for degradation, (value, tolerance) in KNOWN.items():
         assert means[degradation] == pytest.approx(value, abs=tolerance), degradation
+
+
+CLASSIC = 28.429
+"""Known-good: Set5, MATLAB's imresize x4 down and up, each pass rounded to 8 bit, PSNR of the Y channel in dB."""
+
+
+def test_classic_bicubic_row_in_the_table_of_an_experiment(
+    shared_data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_DATA", str(shared_data_root))
+    text = SMALLEST.replace("seeds: [0]", "references: [bicubic, bicubic_matlab]\nseeds: [0]")
+    text = text.replace("[embedded_test]", "[Set5]").replace("[clean, blur_noise_jpeg]", "[clean, clean_matlab]")
+    experiment = Path("classic.yaml")
+    experiment.write_text(text)
+    cli.benchmark(experiment, "Set5")
+    for reference in ("bicubic", "bicubic_matlab"):
+        cli.evaluate(experiment, reference=reference)
+    cli.aggregate(experiment, partial=True)
+    cli.tables(experiment)
+    table = pd.read_csv("reports/classic/tables/psnr_y.csv").set_index(["method", "column"])["mean"]
+    assert table["bicubic_matlab", "clean_matlab"] == pytest.approx(CLASSIC, abs=0.001)
+    assert table["bicubic", "clean"] > CLASSIC, "Pillow's downscale is another degradation"
+    assert "bicubic matlab" in Path("reports/classic/tables/psnr_y.html").read_text()

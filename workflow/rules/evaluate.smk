@@ -33,7 +33,7 @@ rule evaluate_reference:
     log:
         "results/logs/evaluate/{reference}.log",
     wildcard_constraints:
-        reference="bicubic",
+        reference=experiment.references_pattern,
     conda:
         "../../environment.yml"
     threads: experiment.training.threads
