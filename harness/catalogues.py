@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +35,14 @@ class VariantEntry(StrictModel):
     options_by_network: dict[str, dict[str, Any]] = {}
     training: dict[str, Any] = {}
     initialization: Literal["default", "pytorch"] | None = None
+
+    def options_for(self, network: str) -> dict[str, Any]:
+        """Return the options on the network of that name."""
+        options = dict(self.options)
+        for pattern, special in self.options_by_network.items():
+            if fnmatchcase(network, pattern):
+                options.update(special)
+        return options
 
 
 @dataclass(frozen=True)

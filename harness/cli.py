@@ -153,7 +153,7 @@ def evaluate(
             return
         chosen = loaded.run(str(run))
         network = load_network(chosen.spec, layout.run(chosen.name) / "weights.safetensors", loaded.training.threads)
-        method = Method(chosen.network, chosen.variant, chosen.regularizer, chosen.seed)
+        method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
         device = loaded.training.device
         rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
         write_metrics(rows, layout.metrics(chosen.name, spec.hash))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,8 @@ from harness.datasets import resolve
 from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
 from harness.regularizers import least_iterations, resolve_options, views
-from harness.spec import EvaluationSpec, NetworkSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
+from harness.spec import EvaluationSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
+from harness.stems import Stems
 from harness.yamlfile import StrictModel, load_model, validate
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -55,17 +55,29 @@ class ExperimentFile(StrictModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One training of an experiment, with the labels that tables use for it."""
+    """One training of an experiment, with the labels that tables use for it.
+
+    Attributes:
+        network, variant, seed: the labels.
+        spec: the training.
+        stem: what stands for the variant in the folder's name; see :mod:`harness.stems`.
+    """
 
     network: str
     variant: str
     seed: int
     spec: RunSpec
+    stem: str
 
     @cached_property
     def name(self) -> str:
-        """``<network>.<variant>.s<seed>.<first 8 digits of the spec hash>``: its folder below ``results/runs``."""
-        return f"{self.network}.{self.variant}.s{self.seed}.{self.spec.hash[:8]}"
+        """``<network>.<stem>.s<seed>.<first 8 digits of the spec hash>``: its folder below ``results/runs``."""
+        return f"{self.network}.{self.stem}.s{self.seed}.{self.spec.hash[:8]}"
+
+    @property
+    def label(self) -> str:
+        """``<network>.<variant>.s<seed>``, for people."""
+        return f"{self.network}.{self.variant}.s{self.seed}"
 
     @property
     def regularizer(self) -> str:
@@ -80,34 +92,47 @@ class Experiment:
         self.path = path
         self.file = file
         self.name = path.stem
-        self._catalogues = catalogues
+        self.catalogues = catalogues
+        self.stems = Stems(catalogues)
         self._check_names()
-        self.training = self._training(file.training)
-        self.runs = tuple(self._spanned_runs())
+        self.training = self._training(file.training, str(path))
+        self.runs = tuple(
+            run
+            for network in file.networks
+            for variant in file.variants
+            for run in self.span(network, variant, catalogues.variant(variant))
+        )
         self._by_name = {run.name: run for run in self.runs}
 
     def run(self, name: str) -> Run:
-        """Return the run called ``name``; ``network.variant.s0`` without the hash will do.
+        """Return the run called ``name``; its label, ``network.variant.s0``, will do.
 
         Raises:
             HarnessError: no such run; the message lists some that exist.
         """
         if name in self._by_name:
             return self._by_name[name]
-        matches = [run for run in self.runs if run.name.rsplit(".", 1)[0] == name]
-        if matches:
-            return matches[0]
+        for run in self.runs:
+            if name in (run.label, f"{run.label}.{run.spec.hash[:8]}"):
+                return run
         some = ", ".join(run.name for run in self.runs[:4])
         raise HarnessError(f"{self.path}: no run {name!r}; there are {len(self.runs)}, such as {some}")
 
-    def variant_pattern(self, regularizer: str) -> str:
-        """Return a regular expression of the variants that use ``regularizer``; one that never matches if none does."""
-        return _any_of(run.variant for run in self.runs if run.regularizer == regularizer)
+    def span(self, network: str, variant: str, entry: VariantEntry, source: str | None = None) -> list[Run]:
+        """Return the runs of a variant on a network, one per seed.
 
-    def other_variants_pattern(self, regularizers: Iterable[str]) -> str:
-        """Return a regular expression of the variants whose regularizer is none of ``regularizers``."""
-        known = set(regularizers)
-        return _any_of(run.variant for run in self.runs if run.regularizer not in known)
+        Args:
+            network: name in the catalogue.
+            variant: its label.
+            entry: what it is.
+            source: the place that says so, for errors; by default the catalogue of variants.
+
+        Raises:
+            HarnessError: its options, its training or the network do not go together.
+        """
+        spec = self._spec(network, variant, entry, source or f"{self.catalogues.variants_file}: {variant}")
+        stem = self.stems.of(network, spec.regularizer, spec.network.initialization)
+        return [Run(network, variant, seed, spec.model_copy(update={"seed": seed}), stem) for seed in self.file.seeds]
 
     @cached_property
     def evaluation(self) -> EvaluationSpec:
@@ -118,13 +143,18 @@ class Experiment:
         sets += [
             SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
         ]
-        return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self._catalogues.benchmark_version)
+        return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version)
 
     @cached_property
     def metric_files(self) -> tuple[Path, ...]:
         """The metrics file of every run and reference."""
-        names = [*self.file.references, *(run.name for run in self.runs)]
-        return tuple(layout.metrics(name, self.evaluation.hash) for name in names)
+        return tuple(dict.fromkeys(path for path, _ in self.labelled_metrics))
+
+    @property
+    def labelled_metrics(self) -> list[tuple[Path, str]]:
+        """The metrics file of every run and reference, with the method's name in this experiment."""
+        names = [*((name, name) for name in self.file.references), *((run.name, run.variant) for run in self.runs)]
+        return [(layout.metrics(name, self.evaluation.hash), method) for name, method in names]
 
     @property
     def data_root(self) -> Path:
@@ -133,7 +163,7 @@ class Experiment:
 
     def kind(self, dataset: str) -> str:
         """Return the kind of a dataset: ``benchmark``, ``embedded``, ``real_paired``, ..."""
-        return self._catalogues.datasets[dataset].kind
+        return self.catalogues.datasets[dataset].kind
 
     @property
     def needs_gpu(self) -> bool:
@@ -141,7 +171,7 @@ class Experiment:
         return self.training.device == "cuda"
 
     def _check_names(self) -> None:
-        file, known = self.file, self._catalogues
+        file, known = self.file, self.catalogues
         entry = file.evaluation
         self._known("networks", file.networks, known.networks)
         self._known("variants", file.variants, known.variant_names)
@@ -174,46 +204,35 @@ class Experiment:
             if list(names).count(name) > 1:
                 self._fail(field, f"{name!r}: a duplicate run: given twice")
 
-    def _training(self, raw: dict[str, Any]) -> TrainingSpec:
-        name = raw.get("degradation")
-        choices = self._catalogues.training_degradations
-        if not isinstance(name, str) or name not in choices:
-            self._fail("training.degradation", f"{name!r}: unknown; allowed: {', '.join(sorted(choices))}")
-        resolved = {**raw, "degradation": choices[str(name)].model_dump(mode="json")}
-        spec = validate(resolved, TrainingSpec, str(self.path), "training")
-        datasets = self._catalogues.names_of_kind("embedded", "training", "folder")
+    def _training(self, raw: dict[str, Any], source: str) -> TrainingSpec:
+        """Check training settings whose degradation is a name, or resolved already."""
+        name, choices = raw.get("degradation"), self.catalogues.training_degradations
+        if isinstance(name, str) and name in choices:
+            raw = {**raw, "degradation": choices[name].model_dump(mode="json")}
+        elif not isinstance(name, dict) or source == str(self.path):
+            known = ", ".join(sorted(choices))
+            raise HarnessError(f"{source}: training.degradation: {name!r}: unknown; allowed: {known}")
+        spec = validate(raw, TrainingSpec, source, "training")
+        datasets = self.catalogues.names_of_kind("embedded", "training", "folder")
         for field in ("data", "heldout"):
             self._known(f"training.{field}", (getattr(spec, field),), datasets)
         if spec.data == spec.heldout:
             self._fail("training.heldout", f"{spec.heldout!r}: must not be the training data")
         return spec
 
-    def _spanned_runs(self) -> Iterable[Run]:
-        for network_name in self.file.networks:
-            network = self._catalogues.networks[network_name]
-            for variant_name in self.file.variants:
-                spec = self._spec(network_name, network, variant_name)
-                for seed in self.file.seeds:
-                    seeded = spec.model_copy(update={"seed": seed})
-                    yield Run(network_name, variant_name, seed, seeded)
-
-    def _spec(self, network_name: str, network: NetworkSpec, variant_name: str) -> RunSpec:
-        entry = self._catalogues.variant(variant_name)
-        options = _options_for(entry, network_name)
+    def _spec(self, network_name: str, variant: str, entry: VariantEntry, source: str) -> RunSpec:
+        network = self.catalogues.networks[network_name]
         try:
-            regularizer = RegularizerSpec(
-                regularizer=entry.regularizer, options=resolve_options(entry.regularizer, options)
-            )
+            options = resolve_options(entry.regularizer, entry.options_for(network_name))
         except HarnessError as error:
-            raise HarnessError(f"{self._catalogues.variants_file}: {variant_name}: {error}") from error
+            raise HarnessError(f"{source}: {error}") from error
+        regularizer = RegularizerSpec(regularizer=entry.regularizer, options=options)
         training = self.training
         if entry.training:
-            training = validate(
-                training.model_dump(mode="json") | entry.training, TrainingSpec, str(self.path), "training"
-            )
+            training = self._training(training.model_dump(mode="json") | entry.training, source)
         if entry.initialization:
             network = network.model_copy(update={"initialization": entry.initialization})
-        self._check_budget(variant_name, regularizer, training)
+        self._check_budget(variant, regularizer, training)
         content = {
             "network": network,
             "regularizer": regularizer,
@@ -258,16 +277,3 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None) -> E
     """
     path = Path(path)
     return Experiment(path, load_model(path, ExperimentFile), catalogues or Catalogues.load())
-
-
-def _options_for(entry: VariantEntry, network: str) -> dict[str, Any]:
-    options = dict(entry.options)
-    for pattern, special in entry.options_by_network.items():
-        if fnmatchcase(network, pattern):
-            options.update(special)
-    return options
-
-
-def _any_of(names: Iterable[str]) -> str:
-    distinct = sorted(set(names))
-    return "|".join(re.escape(name) for name in distinct) if distinct else "(?!)"

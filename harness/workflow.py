@@ -76,7 +76,7 @@ class Plan:
         self.training: TrainingSpec = self._experiment.training
         self.evaluation = self._experiment.evaluation.hash[:8]
         self.degradations = self._experiment.file.evaluation.degradations
-        self.variant_pattern = self._experiment.variant_pattern
+        self.variant_pattern = self._experiment.stems.pattern
 
     @property
     def shell_prefix(self) -> str:
@@ -103,7 +103,7 @@ class Plan:
 
     def training_code(self, variant: str) -> str:
         """Return a digest of the source files that decide the results of training one variant."""
-        return _training_code(self._regularizers[variant])
+        return _training_code(self._experiment.stems.regularizer(variant))
 
     def source(self, dataset: str) -> str:
         """Return a digest of what decides which images a dataset has: its catalogue entry and its manifest."""
@@ -120,7 +120,7 @@ class Plan:
     def other_variants_pattern(self) -> str:
         """A pattern of the variants whose regularizer has no rule of its own."""
         folder = ROOT / "workflow" / "regularizers"
-        return self._experiment.other_variants_pattern(path.stem for path in folder.glob("*.smk"))
+        return self._experiment.stems.others(path.stem for path in folder.glob("*.smk"))
 
     @property
     def references_pattern(self) -> str:
@@ -164,10 +164,6 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
-
-    @cached_property
-    def _regularizers(self) -> dict[str, str]:
-        return {run.variant: run.regularizer for run in self._experiment.runs}
 
     def preflight(self, jobs: Iterable[Any], limits: Mapping[str, Any]) -> None:
         """Stop before the first job if anything is missing that the coming jobs need.

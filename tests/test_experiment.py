@@ -166,13 +166,6 @@ def test_defaults_are_spelled_out_in_the_spec(tmp_path: Path) -> None:
     assert spec.training.degradation.first.sigma == (0.2, 3.0)
 
 
-def test_patterns_match_the_variants_of_a_regularizer(tmp_path: Path) -> None:
-    experiment = load(tmp_path, changed("variants", ["baseline", "dropout", "dropout_q50"]))
-    assert experiment.variant_pattern("dropout") == "dropout|dropout_q50"
-    assert experiment.variant_pattern("simple_align") == "(?!)"
-    assert experiment.other_variants_pattern(["dropout"]) == "baseline"
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_experiments_resolve(path: Path) -> None:
     assert load_experiment(path, CATALOGUES).runs

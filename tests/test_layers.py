@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("regularizers",),
     ("training",),
     ("evaluation",),
-    ("catalogues", "experiment"),
+    ("catalogues", "experiment", "stems"),
     ("reporting",),
     ("preflight", "workflow"),
     ("doctor", "scaffold"),

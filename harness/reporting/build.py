@@ -23,7 +23,7 @@ def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:
     Raises:
         HarnessError: a file is missing or cannot be read.
     """
-    files = [path for path in experiment.metric_files if not partial or path.is_file()]
+    files = [item for item in experiment.labelled_metrics if not partial or item[0].is_file()]
     target = layout.experiment_metrics(experiment.name)
     write_aggregate(files, study_of(experiment), target)
     return target

@@ -17,11 +17,17 @@ from harness.files import atomic_path
 from harness.reporting.grid import ABSENT, COLUMNS, FAILED, MISSING, OK, STATUSES, Codes, Grid, codes_of
 from harness.reporting.study import Study
 
+Labelled = tuple[Path, str]
+"""The metrics file of one run or reference, and the variant that its rows count as."""
+
 _TEXT = [name for name in COLUMNS if name not in ("seed", "value")]
 
 
-def aggregate(files: Sequence[str | Path], study: Study) -> pd.DataFrame:
+def aggregate(files: Sequence[str | Path | Labelled], study: Study) -> pd.DataFrame:
     """Merge metrics files into one frame with one row for every expected cell, in a fixed order.
+
+    A file with a label counts under that name, whatever its rows say: runs are shared by studies that call them
+    differently.
 
     Rows that the study does not ask for are left out. Cells that no file has appear with status ``missing`` and no
     value; their image is one that other methods were measured on, or "" if nothing was measured on that set.
@@ -34,7 +40,7 @@ def aggregate(files: Sequence[str | Path], study: Study) -> pd.DataFrame:
             about the same cell.
     """
     grid = Grid(study)
-    parts = [_read(Path(name)) for name in files]
+    parts = [_read_labelled(*item) if isinstance(item, tuple) else _read(Path(item)) for item in files]
     frame = pd.DataFrame(columns=list(COLUMNS)) if not parts else _concatenate(parts)
     images = sorted(str(name) for name in pd.unique(frame["image"].astype(object)) if str(name))
     images = ["", *images]
@@ -52,7 +58,7 @@ def aggregate(files: Sequence[str | Path], study: Study) -> pd.DataFrame:
     return grid.frame(keys[order], values[order], status[order], images)
 
 
-def write_aggregate(files: Sequence[str | Path], study: Study, target: str | Path) -> None:
+def write_aggregate(files: Sequence[str | Path | Labelled], study: Study, target: str | Path) -> None:
     """Aggregate metrics files into ``target`` (parquet); the same rows give the same bytes."""
     frame = aggregate(files, study)
     with atomic_path(target) as path:
@@ -164,6 +170,13 @@ def _read(path: Path) -> pa.Table:
     text = pa.dictionary(pa.int32(), pa.string())
     types = {"seed": pa.int64(), "value": pa.float64()}
     return table.cast(pa.schema([(name, types.get(name, text)) for name in COLUMNS]))
+
+
+def _read_labelled(path: Path, variant: str) -> pa.Table:
+    table = _read(path)
+    index = table.column_names.index("variant")
+    codes = pa.array(np.zeros(len(table), np.int32))
+    return table.set_column(index, "variant", pa.DictionaryArray.from_arrays(codes, pa.array([variant])))
 
 
 def _concatenate(parts: list[pa.Table]) -> pd.DataFrame:

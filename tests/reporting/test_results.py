@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.reporting.grid import ABSENT, COLUMNS
-from harness.reporting.results import aggregate, blocks, load, write_aggregate
+from harness.reporting.results import Labelled, aggregate, blocks, load, write_aggregate
 from harness.reporting.study import EvaluationSet, Study, StudyRun
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written
@@ -133,3 +133,16 @@ def test_categories_survive_the_file(plain: Written) -> None:
     frame = load(plain.metrics)
     assert isinstance(frame["image"].dtype, pd.CategoricalDtype)
     assert str(frame["seed"].dtype) == "Int64"
+
+
+def test_a_labelled_file_counts_under_its_label(plain: Written, tmp_path: Path) -> None:
+    one = plain.rows[(plain.rows["variant"] == "dropout") & (plain.rows["seed"] == 0)]
+    one.to_parquet(tmp_path / "a.parquet")
+    study = synthetic.study(methods=("baseline", "first", "second"), seeds=(0,), datasets=("Set5", "Set14"))
+    files: list[Labelled] = [(tmp_path / "a.parquet", name) for name in ("first", "second")]
+    frame = aggregate(files, study)
+    for name in ("first", "second"):
+        rows = frame[frame["variant"] == name]
+        assert set(rows["status"]) == {"ok"}
+        assert sorted(rows["value"]) == sorted(one["value"])
+    assert set(frame.loc[frame["variant"] == "baseline", "status"]) == {"missing"}
