@@ -29,10 +29,18 @@ def visible_gpus() -> list[str]:
     if chosen is not None:
         names = [name.strip() for name in chosen.split(",") if name.strip()]
         return names[: names.index("-1")] if "-1" in names else names
+    return re.findall(r"^GPU (\d+):", _nvidia_list(), re.MULTILINE)
+
+
+def gpu_names() -> list[str]:
+    """Return the names of this machine's GPUs, such as ``NVIDIA H200``, visible to CUDA or not."""
+    return re.findall(r"^GPU \d+: (.*) \(UUID", _nvidia_list(), re.MULTILINE)
+
+
+def _nvidia_list() -> str:
     if shutil.which("nvidia-smi") is None:
-        return []
-    listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return re.findall(r"^GPU (\d+):", listing.stdout, re.MULTILINE)
+        return ""
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
 
 
 def no_gpu_message(source: str) -> str:

@@ -82,6 +82,14 @@ def exclusive(path: str | Path, waiting: str) -> Iterator[None]:
         yield
 
 
+def existing(folder: str | Path) -> Path:
+    """Return ``folder``, or the nearest one above it that exists."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
 def write_bytes(target: str | Path, content: bytes) -> None:
     """Write ``content`` to ``target`` atomically."""
     with atomic_path(target) as path:

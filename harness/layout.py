@@ -40,6 +40,17 @@ def state(spec_hash: str) -> Path:
     return STATE / spec_hash
 
 
+def generation(folder: Path, iteration: int) -> Path:
+    """File of the state that a run saved after an iteration, in its state folder."""
+    return folder / f"iteration-{iteration:09d}.state"
+
+
+def generations(folder: Path) -> dict[int, Path]:
+    """Iteration to file of the states in a run's state folder, the newest first."""
+    found = {path.stem.removeprefix("iteration-"): path for path in folder.glob("iteration-*.state")}
+    return {int(number): found[number] for number in sorted(filter(str.isdigit, found), reverse=True)}
+
+
 def metrics(name: str, evaluation_hash: str) -> Path:
     """Metrics of one run or reference under one evaluation."""
     return METRICS / name / f"{evaluation_hash[:8]}.parquet"

@@ -47,7 +47,7 @@ def load_records(study: Study, runs: str | Path) -> Records:
         if (folder / "history.csv").is_file():
             records.histories[key] = read_history(folder / "history.csv")
         if (folder / "run.json").is_file():
-            records.documents[key] = _read_document(folder / "run.json")
+            records.documents[key] = read_document(folder / "run.json")
             records.folders[key] = folder
     return records
 
@@ -68,7 +68,12 @@ def read_history(path: Path) -> pd.DataFrame:
     return table
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the record of a run, ``run.json``.
+
+    Raises:
+        HarnessError: the file is no record.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

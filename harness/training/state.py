@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
+from harness import layout
 from harness.files import write_bytes
 
 _DIGEST = hashlib.sha256().digest_size
@@ -52,7 +53,7 @@ class StateFolder:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in snapshot.tensors.items()}
         notes = {"iteration": str(snapshot.iteration), "notes": json.dumps(snapshot.notes)}
         payload = save(tensors, metadata=notes)
-        write_bytes(self._path(snapshot.iteration), hashlib.sha256(payload).digest() + payload)
+        write_bytes(layout.generation(self.folder, snapshot.iteration), hashlib.sha256(payload).digest() + payload)
         for old in self._generations()[_KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -73,10 +74,7 @@ class StateFolder:
             path.unlink(missing_ok=True)
 
     def _generations(self) -> list[Path]:
-        return sorted(self.folder.glob("iteration-*.state"), reverse=True)
-
-    def _path(self, iteration: int) -> Path:
-        return self.folder / f"iteration-{iteration:09d}.state"
+        return list(layout.generations(self.folder).values())
 
 
 def _parse(payload: bytes) -> Snapshot:

@@ -1,0 +1,1 @@
+"""``python -m harness doctor``: looks at everything that a run needs, and says what to do where something is wrong."""

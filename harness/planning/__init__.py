@@ -1,0 +1,1 @@
+"""``python -m harness plan``: what an experiment will do, before anything starts. Rates are measured or not given."""
