@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from harness.files import content_hash
 
 RESULTS = Path("results")
 REPORTS = Path("reports")
@@ -23,6 +26,16 @@ def benchmarks(scale: int) -> Path:
 def manifest(scale: int, dataset: str, degradation: str) -> Path:
     """Manifest of one degraded version of a dataset; ``hr`` is its ground truth, ``real`` photographs as they are."""
     return benchmarks(scale) / dataset / degradation / "manifest.tsv"
+
+
+def index_name(degradations: Sequence[str]) -> str:
+    """Name of the file, beside the folders of a dataset, that stands for the manifests of some of its degradations."""
+    return f"index.{content_hash(sorted(degradations))[:8]}.tsv"
+
+
+def benchmark_index(scale: int, dataset: str, degradations: Sequence[str]) -> Path:
+    """One line per degraded version of a dataset: what depends on all of them depends on this one file."""
+    return benchmarks(scale) / dataset / index_name(degradations)
 
 
 def pack(dataset: str) -> Path:

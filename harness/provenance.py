@@ -15,7 +15,7 @@ _COMMON = ("rng.py", "images.py", "files.py")
 _STAGES = {
     "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
     "benchmark": (
-        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
+        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "index", "manifests", "resolve", "stamped")),
         "degradations/fixed.py",
     ),
     "train": (

@@ -141,6 +141,21 @@ class Plan:
             found += [str(layout.manifest(self.scale, part.dataset, name)) for name in (*hr, *part.degradations)]
         return found
 
+    def index(self, dataset: str) -> str:
+        """The file that stands for all manifests of a degraded dataset."""
+        return str(layout.benchmark_index(self.scale, dataset, self.degradations))
+
+    @cached_property
+    def sets(self) -> list[str]:
+        """One file per evaluated dataset. An input costs planning time in each of thousands of jobs."""
+        real = ("real",)
+        return [
+            str(layout.manifest(self.scale, part.dataset, "real"))
+            if part.degradations == real
+            else self.index(part.dataset)
+            for part in self._experiment.evaluation.sets
+        ]
+
     @cached_property
     def weights(self) -> list[str]:
         """The weights of every run."""

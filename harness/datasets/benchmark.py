@@ -1,7 +1,8 @@
 """Degraded benchmarks as files: every degradation of every image, made once, checked, and the same everywhere.
 
 Below ``root`` lie ``<dataset>/hr/<image>.png`` (RGB, cropped to a multiple of the scale) and
-``<dataset>/<degradation>/<image>.png``, and in each folder ``manifest.tsv`` with the SHA-256 of all pixels. Real
+``<dataset>/<degradation>/<image>.png``, and in each folder ``manifest.tsv`` with the SHA-256 of all pixels. The
+manifests' own hashes lie in ``<dataset>/index.<degradations>.tsv``, so that jobs depend on one file, not on all. Real
 photographs lie in ``<dataset>/real``, as they are, with ``hr`` where they have a ground truth.
 """
 
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import layout
 from harness.datasets.catalogue import find_entry
+from harness.datasets.index import write_index
 from harness.datasets.locks import check_lock, hr_rows
 from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_manifest
 from harness.datasets.progress import parallel_map
@@ -148,6 +151,7 @@ def generate(
     folders = names if images[0].low is None and names == (REAL,) else (HR, *names)
     for name in folders:
         with explain_os_errors(folder / name):
+            (folder / layout.index_name(names)).unlink(missing_ok=True)
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name / MANIFEST).unlink(missing_ok=True)
     originals, tolerated = _originals(dataset), list[str]() if allow_mismatch else None
@@ -170,6 +174,8 @@ def generate(
             (folder / name / MANIFEST).unlink()
         raise HarnessError("\n".join(report.line for report in different.values()))
     notes = [*sorted(tolerated or ()), *(report.line for report in different.values())]
+    if names != (REAL,):
+        write_index(folder, names, folders)
     unlocked = [name for name, report in reports.items() if not report.locked]
     if unlocked:
         notes.append(f"{dataset}: no lock files at x{scale} for {', '.join(unlocked)}: reproducible, but not checked")

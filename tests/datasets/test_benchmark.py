@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import layout
 from harness.datasets import benchmark, locks
 from harness.datasets.benchmark import generate, read_benchmark, verify_benchmark
 from harness.datasets.manifests import MANIFEST, read_manifest
 from harness.degradations.fixed import DEGRADATIONS, VERSION, degrade_all, select
 from harness.errors import HarnessError
+from harness.files import file_sha256
 from harness.images import crop_to_multiple, pixel_sha256, read_rgb
 from tests.datasets.conftest import Catalogue, photograph, save
 
@@ -19,13 +21,17 @@ SETS = ("clean", "blur_noise", "noise_jpeg")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("index.")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_layout_pixels_and_manifests(tiny: Path, tmp_path: Path) -> None:
     generate("tiny", SETS, tmp_path / "out", tiny, jobs=1)
     folder = tmp_path / "out" / "tiny"
-    assert {path.name for path in folder.iterdir()} == {"hr", *SETS}
+    index = layout.index_name(SETS)
+    assert {path.name for path in folder.iterdir()} == {"hr", *SETS, index}
+    lines = [line.split("\t") for line in (folder / index).read_text().splitlines()]
+    assert lines == [[name, file_sha256(folder / name / MANIFEST)] for name in sorted(("hr", *SETS))]
     for name in ("a", "b", "c", "gray"):
         hr = crop_to_multiple(read_rgb(tiny / "tiny" / f"{name}.png"), 4)
         np.testing.assert_array_equal(read_rgb(folder / "hr" / f"{name}.png"), hr)
@@ -37,6 +43,21 @@ def test_layout_pixels_and_manifests(tiny: Path, tmp_path: Path) -> None:
     assert header["version"] == VERSION
     assert header["degradation"] == "noise_jpeg"
     assert {"Pillow", "OpenCV", "NumPy", "dataset", "scale"} <= set(header)
+
+
+def test_an_index_follows_manifests_that_another_experiment_writes(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    generate("tiny", ("clean", "blur_noise"), tmp_path, tiny, jobs=1)
+    generate("tiny", ("noise_jpeg",), tmp_path, tiny, jobs=1)
+    first, third = (folder / layout.index_name(names) for names in (("blur_noise", "clean"), ("noise_jpeg",)))
+    before = first.read_text(), first.stat().st_mtime_ns
+    generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
+    assert (first.read_text(), first.stat().st_mtime_ns) == before, "the same manifests: nothing to bring up to date"
+    (folder / "blur_noise" / MANIFEST).write_text("changed")
+    (folder / "noise_jpeg" / MANIFEST).unlink()
+    generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
+    assert f"blur_noise\t{file_sha256(folder / 'blur_noise' / MANIFEST)}\n" in first.read_text() != before[0]
+    assert not third.exists()
 
 
 def test_bytes_depend_neither_on_workers_nor_on_order(tiny: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ rule benchmark:
             scale=experiment.scale,
             degradation=["hr", *experiment.degradations],
         ),
+        experiment.index("{dataset}"),
     log:
         "results/logs/benchmark/{dataset}.log",
     wildcard_constraints:

@@ -4,7 +4,7 @@
 rule evaluate_run:
     input:
         weights="results/runs/{run}/weights.safetensors",
-        manifests=experiment.manifests,
+        sets=experiment.sets,
     output:
         f"results/metrics/{{run}}/{experiment.evaluation}.parquet",
     log:
@@ -27,7 +27,7 @@ rule evaluate_run:
 
 rule evaluate_reference:
     input:
-        manifests=experiment.manifests,
+        sets=experiment.sets,
     output:
         f"results/metrics/{{reference}}/{experiment.evaluation}.parquet",
     log:

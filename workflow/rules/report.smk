@@ -41,8 +41,7 @@ rule tables:
 
 rule figures:
     input:
-        rules.aggregate.output,
-        experiment.records,
+        rules.tables.output,
         experiment.weights,
     output:
         report(experiment.figures(".png"), caption="../report/figure.rst", category="Figures"),
@@ -64,7 +63,6 @@ rule report:
     input:
         rules.tables.output,
         rules.figures.output,
-        experiment.records,
     output:
         report(
             f"reports/{experiment.name}/report.html",
