@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,12 @@ def write_bytes(target: str | Path, content: bytes) -> None:
 def write_text(target: str | Path, content: str) -> None:
     """Write ``content`` to ``target`` atomically, as UTF-8 with Unix line ends."""
     write_bytes(target, content.encode())
+
+
+def copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a file's bytes to ``target`` atomically; its time is that of the copy."""
+    with atomic_path(target) as path:
+        shutil.copyfile(source, path)
 
 
 def write_json(target: str | Path, content: Any) -> None:
