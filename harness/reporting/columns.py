@@ -75,7 +75,10 @@ def _mean(block: Block, dataset: str, degradations: list[str]) -> _Part | None:
     if not keys:
         return None
     parts = [_single(block, *key) for key in keys]
-    common = set(block.images[keys[0]]).intersection(*(block.images[key] for key in keys[1:]))
+    names = block.images[keys[0]]
+    if all(block.images[key] == names for key in keys):
+        return np.stack([part[0] for part in parts]).mean(0), sum_of(parts, 1), sum_of(parts, 2), sum_of(parts, 3)
+    common = set(names).intersection(*(block.images[key] for key in keys[1:]))
     picked = []
     for key, part in zip(keys, parts, strict=True):
         places = [index for index, name in enumerate(block.images[key]) if name in common]

@@ -13,6 +13,11 @@ from harness.reporting.labels import MetricLabel, metric_label
 from harness.reporting.statistics import ALPHA, LEVEL
 from harness.reporting.study import AVERAGE, REAL, Study
 
+_SHOWN = [
+    *("network", "method", "column", "state", "failed", "missing", "total", "seeds", "seeds_total"),
+    *("mean", "difference", "low", "high", "significant", "best_significant"),
+]
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -63,7 +68,7 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
     label = metric_label(metric)
     order = (*study.degradations, AVERAGE)
     columns = tuple(name for name in order if (rows["column"] == name).any())
-    cells = {(row["network"], row["method"], row["column"]): row for row in rows.to_dict("records")}
+    cells = {(row["network"], row["method"], row["column"]): row for row in rows[_SHOWN].to_dict("records")}
     blocks = {
         network: {
             method: tuple(_cell(cells.get((network, method, column)), label) for column in columns)

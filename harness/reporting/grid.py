@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,26 @@ REFERENCE = "reference"
 
 _NO_SEED = -1
 
+CHUNK = 2**20
+"""Rows that are laid out at once where all of them would take much memory; also the rows of a parquet row group."""
+
 Codes = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
+Status = npt.NDArray[np.int8]
+
+
+class Cells(NamedTuple):
+    """Where rows belong: indices of their entry, set, metric and image name."""
+
+    entry: Small
+    position: Small
+    metric: Small
+    image: Small
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which rows the study asks for."""
+        return (self.entry >= 0) & (self.position >= 0) & (self.metric >= 0)
 
 
 @dataclass(frozen=True)
@@ -69,32 +89,39 @@ class Grid:
             return self._entry[("", method, None)]
         return self._entry.get((network, method, seed), -1)
 
-    def keys(self, frame: pd.DataFrame, images: list[str]) -> tuple[Codes, npt.NDArray[np.bool_]]:
-        """Return the integer of every row that the study asks for, and the mask of these rows."""
+    def codes(self, frame: pd.DataFrame, images: list[str]) -> Cells:
+        """Return where every row of a frame belongs; -1 where the study does not ask for it."""
         seeds = frame["seed"].to_numpy(np.int64, na_value=_NO_SEED) if len(frame) else np.empty(0, np.int64)
         wanted = sorted({item.seed for item in self.entries if item.seed is not None})
         slots = {_NO_SEED: 0} | {seed: index + 1 for index, seed in enumerate(wanted)}
-        seed_code = np.full(len(seeds), -1, np.int64)
+        seed_code = np.full(len(seeds), -1, np.int32)
         for known, slot in slots.items():
             seed_code[seeds == known] = slot
         networks = list(dict.fromkeys(item.network for item in self.entries))
         variants = list(dict.fromkeys(item.variant for item in self.entries))
-        table = np.full((len(networks) + 1, len(variants) + 1, len(slots) + 1), -1, np.int64)
+        table = np.full((len(networks) + 1, len(variants) + 1, len(slots) + 1), -1, np.int32)
         for (network, variant, seed), index in self._entry.items():
             slot = slots[_NO_SEED if seed is None else seed]
             table[networks.index(network), variants.index(variant), slot] = index
         entry = table[codes_of(frame["network"], networks), codes_of(frame["variant"], variants), seed_code]
-        position = self._positions(frame)
         metric = codes_of(frame["metric"], self.study.metrics)
-        image = codes_of(frame["image"], images)
-        keep = (entry >= 0) & (position >= 0) & (metric >= 0)
-        sets, metrics = len(self.study.sets), len(self.study.metrics)
-        keys = ((entry * sets + position) * metrics + metric) * len(images) + image
-        return keys[keep], keep
+        return Cells(entry, self._positions(frame), metric, codes_of(frame["image"], images))
 
-    def _positions(self, frame: pd.DataFrame) -> Codes:
+    def keys(self, cells: Cells, images: int) -> Codes:
+        """Return the integer of every row, -1 where the study does not ask for it."""
+        keys = cells.entry.astype(np.int64)
+        keys *= len(self.study.sets)
+        keys += cells.position
+        keys *= len(self.study.metrics)
+        keys += cells.metric
+        keys *= images
+        keys += cells.image
+        keys[~cells.known] = -1
+        return keys
+
+    def _positions(self, frame: pd.DataFrame) -> Small:
         datasets, degradations = self.study.datasets, self.study.degradations
-        table = np.full((len(datasets) + 1, len(degradations) + 1), -1, np.int64)
+        table = np.full((len(datasets) + 1, len(degradations) + 1), -1, np.int32)
         for (dataset, degradation), index in self._set.items():
             table[datasets.index(dataset), degradations.index(degradation)] = index
         return table[codes_of(frame["dataset"], datasets), codes_of(frame["degradation"], degradations)]
@@ -108,19 +135,22 @@ class Grid:
 
     def expected(self, keys: Codes, images: list[str]) -> Codes:
         """Return the keys of all cells that should be there, given the images that are."""
-        _, position, _, image = self.split(keys, len(images))
         sets, metrics = len(self.study.sets), len(self.study.metrics)
+        there = np.zeros((sets, len(images)), bool)
+        for start in range(0, len(keys), CHUNK):
+            _, position, _, image = self.split(keys[start : start + CHUNK], len(images))
+            there[position, image] = True
         entry = np.arange(len(self.entries))
         parts = []
         for index, item in enumerate(self.study.sets):
-            seen = np.unique(image[position == index])
-            seen = seen[seen > 0] if np.any(seen > 0) else np.zeros(1, np.int64)
+            seen = np.flatnonzero(there[index, 1:]) + 1
+            seen = seen if len(seen) else np.zeros(1, np.int64)
             metric = np.array([self._metric[name] for name in item.metrics])
             base = (entry[:, None] * sets + index) * metrics + metric
             parts.append((base[..., None] * len(images) + seen).ravel())
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def frame(self, keys: Codes, values: npt.NDArray[np.float64], status: Codes, images: list[str]) -> pd.DataFrame:
+    def frame(self, keys: Codes, values: npt.NDArray[np.float64], status: Status, images: list[str]) -> pd.DataFrame:
         """Return the rows of sorted keys as a frame with the contract's columns."""
         entry, position, metric, image = self.split(keys, len(images))
         sets = self.study.sets
@@ -141,15 +171,15 @@ class Grid:
         )
 
 
-def _categorical(names: list[str], codes: Codes) -> pd.Categorical:
+def _categorical(names: list[str], codes: Codes | Status) -> pd.Categorical:
     categories = list(dict.fromkeys(names))
     table = np.array([categories.index(name) for name in names], np.int64)
     return pd.Categorical.from_codes(table[codes], categories=categories)
 
 
-def codes_of(column: pd.Series, names: Sequence[str]) -> Codes:
+def codes_of(column: pd.Series, names: Sequence[str]) -> Small:
     """Return for each row the index of its text in ``names``, or -1."""
     column = column.astype("category")
     index = {name: position for position, name in enumerate(names)}
-    table = np.array([index.get(str(name), -1) for name in column.cat.categories] + [-1], np.int64)
+    table = np.array([index.get(str(name), -1) for name in column.cat.categories] + [-1], np.int32)
     return table[column.cat.codes.to_numpy()]

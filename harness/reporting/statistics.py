@@ -70,6 +70,7 @@ class Interval:
     high: Floats
     error: Floats
     df: Floats
+    components: Components
 
 
 def image_weights(strata: Ints) -> Floats:
@@ -182,7 +183,7 @@ def intervals(differences: Floats, strata: Ints, seed_draws: Floats, image_draws
         error = np.full_like(error, np.nan)
     df = effective_df(parts)
     half = stats.t.ppf(0.5 + LEVEL / 2, df) * error
-    return Interval(parts.mean, parts.mean - half, parts.mean + half, error, df)
+    return Interval(parts.mean, parts.mean - half, parts.mean + half, error, df, parts)
 
 
 def effective_df(parts: Components) -> Floats:

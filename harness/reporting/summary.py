@@ -97,9 +97,10 @@ def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
     planned = total > 0
     whole, gone = (failed + missing == 0) & planned, (missing == total) & planned
     means = np.where(used, seed_means(column.values, column.strata), np.nan)
+    average, spread = _mean_of_known(means), _mean_of_known(np.where(whole, means, np.nan), spread=True)
+    broken, absent, count = failed.sum(1), missing.sum(1), total.sum(1)
     rows = []
     for index, method in enumerate(block.methods):
-        own, complete = means[index], means[index][whole[index]]
         row: dict[str, Any] = {
             "metric": block.metric,
             "network": block.network,
@@ -107,17 +108,28 @@ def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
             "column": column.name,
             "method": method,
             "state": _state(failed[index], whole[index], gone[index], planned[index]),
-            "mean": float(np.nanmean(own)) if not np.isnan(own).all() else float("nan"),
-            "seed_std": float(complete.std(ddof=1)) if len(complete) > 1 else float("nan"),
+            "mean": float(average[index]),
+            "seed_std": float(spread[index]),
             "seeds": int(whole[index].sum()) if trained[index] else 0,
             "seeds_total": int(planned[index].sum()) if trained[index] else 0,
             "images": column.values.shape[2],
-            "failed": int(failed[index].sum()),
-            "missing": int(missing[index].sum()),
-            "total": int(total[index].sum()),
+            "failed": int(broken[index]),
+            "missing": int(absent[index]),
+            "total": int(count[index]),
         }
         rows.append(row | _NOTHING)
     return rows
+
+
+def _mean_of_known(values: Floats, *, spread: bool = False) -> Floats:
+    """Return the means (M,) of rows (M, S) over what is not NaN, or their standard deviations; NaN if too little is."""
+    known = ~np.isnan(values)
+    count = known.sum(1)
+    mean = np.where(known, values, 0.0).sum(1) / np.maximum(count, 1)
+    if not spread:
+        return np.where(count > 0, mean, np.nan)
+    squares = np.where(known, (values - mean[:, None]) ** 2, 0.0).sum(1)
+    return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
 
 
 _TEXT = ("metric", "network", "scope", "column", "method", "state")
@@ -180,7 +192,7 @@ def _compare(pairs: list[_Pair], rows: list[dict[str, Any]], rivals: list[list[f
         p_images = st.permutation_test(stacked.mean(1), strata, signs)
         p_seeds = st.t_test(interval)
         both = st.joint_test(p_images, p_seeds)
-        parts = st.variance_components(stacked, strata)
+        parts = interval.components
         wins = st.probability_of_improvement(stacked * members[0].sign, strata)
         effect = st.minimal_detectable_effect(interval.error, interval.df)
         for index, pair in enumerate(members):
