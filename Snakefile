@@ -17,6 +17,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/ablations.smk"
 
 
 for regularizer in sorted(glob(f"{workflow.basedir}/workflow/regularizers/*.smk")):
@@ -37,13 +38,6 @@ rule all:
         rules.report.output,
     message:
         "{experiment.name}: all done"
-
-
-rule benchmarks:
-    input:
-        experiment.manifests,
-    message:
-        "{experiment.name}: all benchmarks done"
 
 
 rule train:

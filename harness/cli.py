@@ -101,11 +101,12 @@ def train(
 ) -> None:
     """Train one run, or go on with it."""
     from harness import layout
+    from harness.ablations import find_run
     from harness.devices import lease
     from harness.experiment import load_experiment
 
     loaded = load_experiment(experiment)
-    chosen = loaded.run(run)
+    chosen = find_run(loaded, run)
     training = chosen.spec.training
     os.environ["OMP_NUM_THREADS"] = str(training.threads)
     started = "LOCAL_RANK" in os.environ  # by torchrun, below a process that holds the lease
@@ -137,6 +138,7 @@ def evaluate(
 ) -> None:
     """Measure one trained run, or a reference, on every set of the experiment."""
     from harness import layout
+    from harness.ablations import find_run
     from harness.devices import lease
     from harness.experiment import load_experiment
 
@@ -153,7 +155,7 @@ def evaluate(
             rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
             write_metrics(rows, layout.metrics(reference, spec.hash))
             return
-        chosen = loaded.run(str(run))
+        chosen = find_run(loaded, str(run))
         network = load_network(chosen.spec, layout.run(chosen.name) / "weights.safetensors", loaded.training.threads)
         method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
         device = loaded.training.device
@@ -198,6 +200,17 @@ def report(experiment: ExperimentFile) -> None:
     from harness.reporting import build
 
     print(build.report(load_experiment(experiment)))
+
+
+@app.command()
+def ablation(experiment: ExperimentFile, study: str, partial: Partial = False) -> None:
+    """Write the table and the figure of an ablation study, a file in configs/ablations, on an experiment."""
+    from harness.ablations import load_ablation
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    for path in build.ablation(load_ablation(load_experiment(experiment), study), partial=partial):
+        print(path)
 
 
 @app.command()

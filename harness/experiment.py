@@ -130,7 +130,8 @@ class Experiment:
         Raises:
             HarnessError: its options, its training or the network do not go together.
         """
-        spec = self._spec(network, variant, entry, source or f"{self.catalogues.variants_file}: {variant}")
+        spec = self._spec(network, entry, source or f"{self.catalogues.variants_file}: {variant}")
+        self._check_budget(source or f"variant {variant!r}", spec)
         stem = self.stems.of(network, spec.regularizer, spec.network.initialization)
         return [Run(network, variant, seed, spec.model_copy(update={"seed": seed}), stem) for seed in self.file.seeds]
 
@@ -220,7 +221,7 @@ class Experiment:
             self._fail("training.heldout", f"{spec.heldout!r}: must not be the training data")
         return spec
 
-    def _spec(self, network_name: str, variant: str, entry: VariantEntry, source: str) -> RunSpec:
+    def _spec(self, network_name: str, entry: VariantEntry, source: str) -> RunSpec:
         network = self.catalogues.networks[network_name]
         try:
             options = resolve_options(entry.regularizer, entry.options_for(network_name))
@@ -232,7 +233,6 @@ class Experiment:
             training = self._training(training.model_dump(mode="json") | entry.training, source)
         if entry.initialization:
             network = network.model_copy(update={"initialization": entry.initialization})
-        self._check_budget(variant, regularizer, training)
         content = {
             "network": network,
             "regularizer": regularizer,
@@ -246,19 +246,19 @@ class Experiment:
             str(self.path),
         )
 
-    def _check_budget(self, variant: str, regularizer: RegularizerSpec, training: TrainingSpec) -> None:
+    def _check_budget(self, who: str, spec: RunSpec) -> None:
+        regularizer, training = spec.regularizer, spec.training
         least = least_iterations(regularizer.regularizer, regularizer.options)
         if training.iterations < least:
             self._fail(
                 "training.iterations",
-                f"{training.iterations}: variant {variant!r} anneals in steps and needs at least {least}",
+                f"{training.iterations}: {who} anneals in steps and needs at least {least}",
             )
         seen = views(regularizer.regularizer, regularizer.options)
         if training.batch_size % (seen * training.processes):
             self._fail(
                 "training.batch_size",
-                f"{training.batch_size}: must be a multiple of {seen * training.processes}: "
-                f"variant {variant!r} has {seen} views",
+                f"{training.batch_size}: must be a multiple of {seen * training.processes}: {who} has {seen} views",
             )
 
     def _fail(self, field: str, problem: str) -> None:

@@ -77,3 +77,13 @@ def experiment_metrics(experiment: str) -> Path:
 def report(experiment: str) -> Path:
     """Folder of an experiment's tables, figures and report."""
     return REPORTS / experiment
+
+
+def ablation_metrics(experiment: str, study: str) -> Path:
+    """All rows of an ablation study on an experiment."""
+    return RESULTS / experiment / "ablations" / f"{study}.parquet"
+
+
+def ablation(experiment: str, study: str) -> Path:
+    """Folder of the table and the figure of an ablation study on an experiment."""
+    return report(experiment) / "ablations" / study

@@ -25,12 +25,15 @@ class NetworkSpec(StrictModel):
             ``*`` stands for every index, in natural order.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
             blocks to PyTorch's own default, as the Adaptive Dropout release does.
+        blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
+            which is not part of a run's spec.
     """
 
     path: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = {}
     taps: dict[str, tuple[str, ...]] = {}
     initialization: Literal["default", "pytorch"] = "default"
+    blocks: int | None = Field(default=None, gt=0, exclude=True)
 
 
 class RegularizerSpec(StrictModel):

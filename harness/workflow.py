@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import layout, preflight
+from harness.ablations import Ablation, ablation_names, load_ablation
 from harness.datasets.catalogue import find_entry
 from harness.errors import HarnessError
 from harness.experiment import Experiment, load_experiment
@@ -77,6 +78,7 @@ class Plan:
         self.evaluation = self._experiment.evaluation.hash[:8]
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.stems.pattern
+        self._studies: dict[str, Ablation] = {}
 
     @property
     def shell_prefix(self) -> str:
@@ -179,6 +181,34 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
+
+    @cached_property
+    def ablations(self) -> list[str]:
+        """The names of all ablation studies. They are read only when a target asks for one."""
+        return ablation_names()
+
+    def ablation_inputs(self, study: str) -> list[str]:
+        """Return the metrics, histories and records of a study's runs."""
+        runs = self._ablation(study).runs
+        metrics = [layout.metrics(run.name, self._experiment.evaluation.hash) for run in runs]
+        records = [layout.run(run.name) / name for run in runs for name in ("history.csv", "run.json")]
+        return [str(path) for path in dict.fromkeys([*metrics, *records])]
+
+    def ablation_digest(self, study: str) -> str:
+        """Return a digest of what a study's file says."""
+        return content_hash(self._ablation(study).file.model_dump(mode="json"))
+
+    @property
+    def ablations_there(self) -> str:
+        """A digest of the studies that have results: the report shows them, and is written again when they change."""
+        paths = [layout.ablation_metrics(self.name, study) for study in self.ablations]
+        figures = [layout.ablation(self.name, study) / "figure.png" for study in self.ablations]
+        return content_hash([[str(path), file_sha256(path)] for path in [*paths, *figures] if path.is_file()])
+
+    def _ablation(self, study: str) -> Ablation:
+        if study not in self._studies:
+            self._studies[study] = load_ablation(self._experiment, study)
+        return self._studies[study]
 
     def preflight(self, jobs: Iterable[Any], limits: Mapping[str, Any]) -> None:
         """Stop before the first job if anything is missing that the coming jobs need.

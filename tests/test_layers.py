@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("regularizers",),
     ("training",),
     ("evaluation",),
-    ("catalogues", "experiment", "stems"),
+    ("ablations", "catalogues", "experiment", "stems"),
     ("reporting",),
     ("preflight", "workflow"),
     ("merge", "planning", "scaffold"),

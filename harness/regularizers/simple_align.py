@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -32,13 +32,13 @@ class SimpleAlignOptions(StrictModel):
         weight: of the penalty; 0 is the control "two views, no penalty".
         first_order: align the pooled features.
         second_order: align their outer products.
-        rff: align random Fourier features too, in the same orders.
+        rff: align random Fourier features too, in the same orders; ``only``: these alone.
     """
 
     weight: float = Field(default=1.0, ge=0)
     first_order: bool = True
     second_order: bool = True
-    rff: bool = True
+    rff: bool | Literal["only"] = True
 
 
 class SimpleAlign(Regularizer):
@@ -86,7 +86,7 @@ class SimpleAlign(Regularizer):
 
         with torch.autocast(features.device.type, enabled=False):
             first, second = self.vectors(features)
-            total = self._align(first, second)
+            total = first.new_zeros(()) if self.options.rff == "only" else self._align(first, second)
             if self.options.rff:
                 if self._phases is None:
                     raise RuntimeError("set_progress must be called before penalty")

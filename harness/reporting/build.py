@@ -1,15 +1,17 @@
-"""The four stages of reporting for an experiment: rows, tables, figures, report. Each writes what its rule declares."""
+"""The stages of reporting: rows, tables, figures, report, and ablations. Each writes what its rule declares."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from harness import layout
+from harness.ablations import Ablation
 from harness.experiment import Experiment
+from harness.reporting.ablations import outcome, write_outcome
 from harness.reporting.figures.build import write_figures
 from harness.reporting.report import write_report as _write_report
 from harness.reporting.results import write_aggregate
-from harness.reporting.study import study_of
+from harness.reporting.study import study_of, study_of_ablation
 from harness.reporting.tables import write_tables as _write_tables
 
 
@@ -48,3 +50,19 @@ def report(experiment: Experiment) -> Path:
     folder = layout.report(experiment.name)
     metrics = layout.experiment_metrics(experiment.name)
     return _write_report(metrics, study_of(experiment), layout.RUNS, folder / "figures", folder / "report.html")
+
+
+def ablation(study: Ablation, *, partial: bool = False) -> list[Path]:
+    """Write the rows, the table and the figure of an ablation study and return the files.
+
+    Args:
+        study: on an experiment.
+        partial: as for :func:`aggregate`.
+
+    Raises:
+        HarnessError: a file is missing or cannot be read.
+    """
+    files = [item for item in study.labelled_metrics if not partial or item[0].is_file()]
+    rows = layout.ablation_metrics(study.experiment.name, study.name)
+    write_aggregate(files, study_of_ablation(study), rows)
+    return [rows, *write_outcome(outcome(study, rows, layout.RUNS), layout.ablation(study.experiment.name, study.name))]

@@ -71,7 +71,7 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
     cells = {(row["network"], row["method"], row["column"]): row for row in rows[_SHOWN].to_dict("records")}
     blocks = {
         network: {
-            method: tuple(_cell(cells.get((network, method, column)), label) for column in columns)
+            method: tuple(cell_of(cells.get((network, method, column)), label) for column in columns)
             for method in study.methods_of(network)
         }
         for network in study.networks
@@ -95,7 +95,8 @@ def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
     return [name for name in (AVERAGE, *study.datasets) if name in present]
 
 
-def _cell(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
+def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
+    """Return a row of :func:`harness.reporting.summary.summarize` as text; None is a cell that the study lacks."""
     if row is None:
         return Cell("–")
     if row["state"] == "failed":

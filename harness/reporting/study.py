@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from harness.ablations import Ablation
 from harness.errors import HarnessError
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Run
 
 REAL = "real"
 """The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
@@ -140,12 +141,6 @@ class Study:
 
 def study_of(experiment: Experiment) -> Study:
     """Return what reporting needs to know of an experiment."""
-    runs = [StudyRun(run.name, run.network, run.variant, run.regularizer, run.seed) for run in experiment.runs]
-    sets = [
-        EvaluationSet(item.dataset, degradation, item.metrics)
-        for item in experiment.evaluation.sets
-        for degradation in item.degradations
-    ]
     annealed = [run.variant for run in experiment.runs if run.spec.regularizer.options.get("order", "none") != "none"]
     return Study(
         name=experiment.name,
@@ -154,12 +149,42 @@ def study_of(experiment: Experiment) -> Study:
         methods=experiment.file.variants,
         references=experiment.file.references,
         seeds=experiment.file.seeds,
-        sets=tuple(sets),
+        sets=_sets(experiment),
         baseline=experiment.file.baseline,
-        runs=tuple(runs),
+        runs=_runs(experiment.runs),
         scale=experiment.file.scale,
         experiment=str(experiment.path),
         annealed=_ordered(annealed),
+    )
+
+
+def study_of_ablation(ablation: Ablation) -> Study:
+    """Return what reporting needs to know of a study: its levels are the methods, its control is the baseline."""
+    experiment = ablation.experiment
+    return Study(
+        name=f"{experiment.name}: {ablation.file.title}",
+        description=ablation.file.question,
+        networks=experiment.file.networks,
+        methods=ablation.levels,
+        references=(),
+        seeds=experiment.file.seeds,
+        sets=_sets(experiment),
+        baseline=ablation.file.control,
+        runs=_runs(ablation.runs),
+        scale=experiment.file.scale,
+        experiment=str(experiment.path),
+    )
+
+
+def _runs(runs: Iterable[Run]) -> tuple[StudyRun, ...]:
+    return tuple(StudyRun(run.name, run.network, run.variant, run.regularizer, run.seed) for run in runs)
+
+
+def _sets(experiment: Experiment) -> tuple[EvaluationSet, ...]:
+    return tuple(
+        EvaluationSet(item.dataset, degradation, item.metrics)
+        for item in experiment.evaluation.sets
+        for degradation in item.degradations
     )
 
 

@@ -33,7 +33,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     frame = load(metrics)
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
-    files = {"summary.csv": _numbers(summary), "ranks.csv": _numbers(rank_table(laid_out, study))}
+    files = {"summary.csv": numbers(summary), "ranks.csv": numbers(rank_table(laid_out, study))}
     for metric, rows in summary.groupby("metric", sort=False):
         found = (comparison(rows, study, str(metric), scope) for scope in scopes(rows, study, str(metric)))
         tables = [table for table in found if table is not None]
@@ -77,13 +77,13 @@ def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[st
     parts = "\n".join(render.html_table(table) for table in tables)
     return {
         f"{name}.md": "\n".join(render.markdown(table, heading(table)) for table in tables),
-        f"{name}.csv": _numbers(rows),
+        f"{name}.csv": numbers(rows),
         f"{name}.tex": latex_document([render.latex(table) for table in tables]),
         f"{name}.html": page(metric_label(tables[0].metric).axis, parts),
     }
 
 
-def _numbers(table: pd.DataFrame) -> str:
+def numbers(table: pd.DataFrame) -> str:
     """Return a frame as CSV: six significant digits, empty where there is no number."""
     texts = [_texts(table[name]) for name in table.columns]
     return csv_text(list(table.columns), list(zip(*texts, strict=True)))

@@ -35,7 +35,12 @@ def naive_fourier(u: Tensor, w: float, b: Tensor) -> Tensor:
 
 
 def naive_penalty(
-    features: Tensor, iteration: int, weight: float = 1.0, first: bool = True, second: bool = True, rff: bool = True
+    features: Tensor,
+    iteration: int,
+    weight: float = 1.0,
+    first: bool = True,
+    second: bool = True,
+    rff: bool | str = True,
 ) -> Tensor:
     """Sum over pairs, in float64; random numbers as documented, one pair after the other."""
     pooled = features.double().mean((2, 3))
@@ -44,7 +49,8 @@ def naive_penalty(
     total = torch.zeros((), dtype=torch.float64)
     for pair in range(pairs):
         u, v = views[0][pair], views[1][pair]
-        total = total + naive_align(u, v, first, second)
+        if rff != "only":
+            total = total + naive_align(u, v, first, second)
         if rff:
             stream = numpy_stream(SEED, "simple_align/fourier", iteration, 0, pair)
             numbers = stream.random(channels + 2, dtype=np.float32).astype(np.float64)
@@ -69,6 +75,8 @@ def random_features(pairs: int = 2, channels: int = 24) -> Tensor:
         {"first_order": False},
         {"second_order": False},
         {"rff": False},
+        {"rff": "only"},
+        {"rff": "only", "first_order": False},
         {"rff": False, "second_order": False, "weight": 3.0},
     ],
 )

@@ -65,3 +65,10 @@ rule photographs:
         "take photographs of {wildcards.dataset}"
     shell:
         "python -m harness benchmark {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
+
+
+rule benchmarks:
+    input:
+        experiment.manifests,
+    message:
+        "{experiment.name}: all benchmarks done"

@@ -76,6 +76,7 @@ rule report:
     params:
         experiment=experiment.path,
         code=experiment.code("report"),
+        ablations=experiment.ablations_there,
     message:
         "{experiment.name}: write the report"
     shell:

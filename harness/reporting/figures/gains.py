@@ -100,7 +100,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
             planned = cells.pivot(index="scope", columns="column", values="state").reindex(scopes, columns=columns)
             values = table.to_numpy(np.float64) * (1 if label.higher_is_better else -1)
             image = axis.imshow(values, cmap="PuOr", norm=scale, aspect="auto")
-            _annotate(axis, table.to_numpy(np.float64), planned.notna().to_numpy(), image.to_rgba(values), label)
+            annotate(axis, table.to_numpy(np.float64), planned.notna().to_numpy(), image.to_rgba(values), label)
             title = method_label(method) if len(study.networks) == 1 else f"{network}: {method_label(method)}"
             axis.set_title(title, loc="left")
             axis.set_xticks(range(len(columns)), [short_degradation(name) for name in columns], rotation=45, ha="right")
@@ -115,7 +115,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
         return save(figure, folder, name)
 
 
-def _annotate(
+def annotate(
     axis: Axes,
     values: npt.NDArray[np.float64],
     planned: npt.NDArray[np.bool_],

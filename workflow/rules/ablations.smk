@@ -1,0 +1,49 @@
+"""Ablations: one study is one file in configs/ablations; its runs are trained and evaluated by the rules for all runs."""
+
+
+rule ablation:
+    input:
+        lambda wildcards: experiment.ablation_inputs(wildcards.study),
+    output:
+        f"results/{experiment.name}/ablations/{{study}}.parquet",
+        report(
+            multiext(f"reports/{experiment.name}/ablations/{{study}}/", "table.html", "figure.png"),
+            caption="../report/ablation.rst",
+            category="Ablations",
+            subcategory="{study}",
+        ),
+        multiext(
+            f"reports/{experiment.name}/ablations/{{study}}/", "table.md", "table.csv", "table.tex", "figure.pdf"
+        ),
+    log:
+        f"results/logs/{experiment.name}/ablations/{{study}}.log",
+    wildcard_constraints:
+        study="|".join(experiment.ablations) or "(?!)",
+    conda:
+        "../../environment.yml"
+    params:
+        experiment=experiment.path,
+        code=experiment.code("report"),
+        study=lambda wildcards: experiment.ablation_digest(wildcards.study),
+    message:
+        "{experiment.name}: ablation {wildcards.study}"
+    shell:
+        "python -m harness ablation {params.experiment:q} {wildcards.study} 2>&1 | tee {log}"
+
+
+rule ablations:
+    input:
+        expand(rules.ablation.output, study=experiment.ablations),
+    message:
+        "{experiment.name}: all ablations done"
+
+
+for study in experiment.ablations:
+
+    rule:
+        name:
+            f"ablation_{study}"
+        input:
+            expand(rules.ablation.output, study=study),
+        message:
+            "{experiment.name}: ablation done"
