@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness import layout
-from harness.ablations import Ablation
+from harness.ablations import Ablation, ablation_names, load_ablation
 from harness.experiment import Experiment
-from harness.reporting.ablations import outcome, write_outcome
+from harness.reporting.ablations import Outcome, outcome, write_outcome
 from harness.reporting.figures.build import write_figures
 from harness.reporting.report import write_report as _write_report
 from harness.reporting.results import write_aggregate
@@ -46,10 +47,20 @@ def figures(experiment: Experiment) -> list[Path]:
 
 
 def report(experiment: Experiment) -> Path:
-    """Write ``reports/<experiment>/report.html`` from the metrics, records and figures that are there."""
+    """Write ``reports/<experiment>/report.html`` from the metrics, records, figures and ablations that are there."""
     folder = layout.report(experiment.name)
     metrics = layout.experiment_metrics(experiment.name)
-    return _write_report(metrics, study_of(experiment), layout.RUNS, folder / "figures", folder / "report.html")
+    found = ablations_there(experiment)
+    return _write_report(metrics, study_of(experiment), layout.RUNS, folder / "figures", folder / "report.html", found)
+
+
+def ablations_there(experiment: Experiment) -> Iterator[tuple[Outcome, Path]]:
+    """Yield every ablation study that has results on an experiment, and the folder of its figure."""
+    for name in ablation_names():
+        rows = layout.ablation_metrics(experiment.name, name)
+        if rows.is_file():
+            study = load_ablation(experiment, name)
+            yield outcome(study, rows, layout.RUNS), layout.ablation(experiment.name, name)
 
 
 def ablation(study: Ablation, *, partial: bool = False) -> list[Path]:

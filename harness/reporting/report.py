@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from harness.files import write_text
 from harness.reporting import render
+from harness.reporting.ablations import Outcome, level_table
 from harness.reporting.comparison import comparison, scopes
 from harness.reporting.cost import cost_table, costs
 from harness.reporting.figures.captions import CAPTIONS
@@ -40,7 +42,24 @@ class Picture:
     width: int
 
 
-def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: str | Path, target: str | Path) -> Path:
+@dataclass(frozen=True)
+class Ablation:
+    """An ablation study in the page: a heading, what it asks, its table, and its figure if it was drawn."""
+
+    title: str
+    question: str
+    table: Markup
+    picture: Picture | None
+
+
+def write_report(
+    metrics: str | Path,
+    study: Study,
+    runs: str | Path,
+    figures: str | Path,
+    target: str | Path,
+    ablations: Iterable[tuple[Outcome, Path]] = (),
+) -> Path:
     """Write the report of an experiment: one HTML file that needs nothing else and loads nothing.
 
     Args:
@@ -49,6 +68,7 @@ def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: s
         runs: the folder of all run folders.
         figures: the folder with the PNG figures; one that is absent is left out.
         target: the file to write.
+        ablations: the studies that have results, each with the folder of its figure.
     """
     frame = load(metrics)
     records = load_records(study, runs)
@@ -63,6 +83,7 @@ def write_report(metrics: str | Path, study: Study, runs: str | Path, figures: s
         main=main,
         others=others,
         pictures=_pictures(study, Path(figures)),
+        ablations=[_ablation(found, folder) for found, folder in ablations],
         training=Markup(_training(study, records).html()),
         cost=Markup(cost_table(costs(study, records), study).html()),
         published=Markup(published.html()) if published.rows else None,
@@ -118,15 +139,23 @@ def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
 
 
 def _pictures(study: Study, folder: Path) -> list[Picture]:
-    found = []
-    for name in figure_names(study):
-        path = folder / f"{name}.png"
-        if path.is_file():
-            content = path.read_bytes()
-            width = int.from_bytes(content[16:20], "big")
-            source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-            found.append(Picture(name, CAPTIONS[name], source, width // 2))
-    return found
+    found = (_picture(folder / f"{name}.png", name, CAPTIONS[name]) for name in figure_names(study))
+    return [picture for picture in found if picture is not None]
+
+
+def _picture(path: Path, name: str, caption: str) -> Picture | None:
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    width = int.from_bytes(content[16:20], "big")
+    return Picture(name, caption, f"data:image/png;base64,{base64.b64encode(content).decode()}", width // 2)
+
+
+def _ablation(found: Outcome, folder: Path) -> Ablation:
+    file = found.ablation.file
+    name, caption = f"ablation-{found.ablation.name}", f"{file.title}. {CAPTIONS['ablation']}"
+    picture = _picture(folder / "figure.png", name, caption)
+    return Ablation(file.title, file.question, Markup(level_table(found).html()), picture)
 
 
 def _training(study: Study, records: Records) -> PlainTable:

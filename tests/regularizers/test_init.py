@@ -136,6 +136,7 @@ def test_every_variant_of_the_catalogue_attaches_to_every_network() -> None:
             continue  # of the same kind as their small ones
         model = build_network(network, 0)
         taps = Taps(model, network.taps)
+        assert network.blocks == len(taps.points("block_outputs")), network_name
         for entry in catalogues.variants.values():
             spec = RegularizerSpec(regularizer=entry.regularizer, options=entry.options)
             blocks = len(taps.points("block_outputs"))

@@ -11,9 +11,11 @@ from PIL import Image
 
 from harness.ablations import Ablation, load_ablation
 from harness.reporting.ablations import Outcome, factor, level_table, outcome, write_outcome
+from harness.reporting.report import write_report
 from harness.reporting.results import write_aggregate
 from harness.reporting.study import study_of_ablation
 from tests.reporting import synthetic
+from tests.reporting.conftest import write
 from tests.reporting.html_check import problems, visible_text
 from tests.test_experiment import content, load
 
@@ -45,7 +47,9 @@ def with_rows(folder: Path, ablation: Ablation, rows: pd.DataFrame) -> Outcome:
 def rows_of(ablation: Ablation) -> pd.DataFrame:
     """Draw rows: the best level is 0.4 dB above the control, levels without a number 0.1 dB."""
     values = {name: ablation.file.value(name) for name in ablation.levels}
-    gains = {name: 0.1 if value is None or value > 1 else 0.4 - 2 * (value - 0.5) ** 2 for name, value in values.items()}
+    gains = {
+        name: 0.1 if value is None or value > 1 else 0.4 - 2 * (value - 0.5) ** 2 for name, value in values.items()
+    }
     return synthetic.metric_rows(study_of_ablation(ablation), gains=gains | {ablation.file.control: 0.0}, images=IMAGES)
 
 
@@ -176,3 +180,16 @@ def test_levels_stand_where_their_numbers_are(rate: Outcome) -> None:
     assert shown.axis == "linear"
     assert shown.values["0.3"] == 0.3
     assert shown.values["no dropout"] == 0
+
+
+def test_the_report_shows_the_studies_that_have_results(rate: Outcome, written: Path, tmp_path: Path) -> None:
+    study = synthetic.study(datasets=("Set5",), seeds=(0,))
+    base = write(tmp_path, study, synthetic.metric_rows(study)[:0])
+    target = tmp_path / "report.html"
+    write_report(base.metrics, study, base.runs, tmp_path / "none", target, [(rate, written), (rate, tmp_path)])
+    page = target.read_text()
+    assert problems(page) == []
+    text = visible_text(page)
+    assert text.count(rate.ablation.file.question) == 2
+    assert page.count("data:image/png;base64,") == 1
+    assert '<a href="#ablations">' in page

@@ -30,6 +30,12 @@ CAPTIONS = {
         "the highest seed."
     ),
     "annealing": ("Weight k of each site over the training: f becomes k f + (1 - k) D(f), so 1 means no dropout."),
+    "ablation": (
+        "Above: difference of each level to the control, averaged over degradations and data sets, with its 95% "
+        "interval; filled markers are significant after Holm's correction, small ones are single data sets. Below: the "
+        "same on each degradation and data set; orange is worse than the control, purple better. Red crosses failed or "
+        "are missing."
+    ),
     "cost": ("Quality against training time. The times are those of the machine named below."),
 }
 """Figure name to caption."""
