@@ -12,9 +12,7 @@ rule ablation:
             category="Ablations",
             subcategory="{study}",
         ),
-        multiext(
-            f"reports/{experiment.name}/ablations/{{study}}/", "table.md", "table.csv", "table.tex", "figure.pdf"
-        ),
+        multiext(f"reports/{experiment.name}/ablations/{{study}}/", "table.md", "table.csv", "table.tex", "figure.pdf"),
     log:
         f"results/logs/{experiment.name}/ablations/{{study}}.log",
     wildcard_constraints:
