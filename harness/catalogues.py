@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.datasets.catalogue import DatasetEntry, load_catalogue
-from harness.degradations.fixed import DEGRADATIONS, VERSION
-from harness.degradations.spec import SecondOrderSpec
+from harness.degradations.fixed import RECIPES, VERSION
+from harness.degradations.spec import TrainingDegradation, training_degradation
 from harness.errors import HarnessError
 from harness.regularizers import available
 from harness.spec import NetworkSpec
@@ -52,9 +52,9 @@ class Catalogues:
     networks: dict[str, NetworkSpec]
     variants: dict[str, VariantEntry]
     datasets: dict[str, DatasetEntry]
-    training_degradations: dict[str, SecondOrderSpec]
+    training_degradations: dict[str, TrainingDegradation]
     variants_file: Path
-    degradations: tuple[str, ...] = tuple(DEGRADATIONS)
+    degradations: tuple[str, ...] = tuple(RECIPES)
     benchmark_version: str = VERSION
 
     @classmethod
@@ -71,7 +71,7 @@ class Catalogues:
             variants=load_mapping(folder / "regularizers.yaml", VariantEntry),
             datasets=load_catalogue(folder / "datasets.yaml"),
             training_degradations={
-                name: validate(entry, SecondOrderSpec, str(path), f"training.{name}")
+                name: validate(entry, training_degradation(entry), str(path), f"training.{name}")
                 for name, entry in training.items()
             },
             variants_file=folder / "regularizers.yaml",

@@ -16,7 +16,7 @@ _STAGES = {
     "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
     "benchmark": (
         *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "index", "manifests", "resolve", "stamped")),
-        "degradations/fixed.py",
+        "degradations/fixed*.py",
     ),
     "train": (
         "spec.py",

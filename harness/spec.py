@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.degradations.spec import SecondOrderSpec
+from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
 from harness.files import content_hash
 from harness.yamlfile import StrictModel
 
@@ -87,7 +87,7 @@ class TrainingSpec(StrictModel):
         patch: side of the aligned crop that the network is trained on, in HR pixels.
         horizontal_flip: flip half of the crops.
         usm_target: sharpen the ground truth with an unsharp mask before degradation.
-        degradation: parameters of the second-order degradation.
+        degradation: parameters of the second-order degradation, or of noise alone.
         pool: pairs held back and mixed into batches, as in Real-ESRGAN; 0 is none.
         learning_rate, betas: of Adam.
         schedule: of the learning rate.
@@ -113,7 +113,7 @@ class TrainingSpec(StrictModel):
     patch: int = Field(gt=0)
     horizontal_flip: bool = True
     usm_target: bool = True
-    degradation: SecondOrderSpec
+    degradation: TrainingDegradation
     pool: int = Field(default=0, ge=0)
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.99)
@@ -159,6 +159,8 @@ class RunSpec(StrictModel):
             side = getattr(self.training, name)
             if side % self.scale:
                 raise ValueError(f"training.{name} {side}: must be a multiple of the scale {self.scale}")
+        if isinstance(self.training.degradation, GaussianNoiseSpec) and self.scale != 1:
+            raise ValueError(f"training.degradation: noise alone needs scale 1, not {self.scale}")
         return self
 
     @cached_property

@@ -129,7 +129,7 @@ def generate(
 
     Args:
         dataset: its name in the catalogue.
-        degradations: names of ``harness.degradations.fixed.DEGRADATIONS``; for real photographs only ``real``, which
+        degradations: names of ``harness.degradations.fixed.RECIPES``; for real photographs only ``real``, which
             takes them as they are.
         root: the folder of all benchmarks at this scale (``results/benchmarks/x4``).
         data_root: the data folder.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.datasets import catalogue
 from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
-from harness.degradations.fixed import SCALE, VERSION, library_versions
+from harness.degradations.fixed import NOISES, SCALE, VERSION, library_versions
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,16 @@ def lock_path(dataset: str, degradation: str) -> Path:
     return catalogue.MANIFESTS / VERSION / f"{dataset}.{degradation}.tsv"
 
 
+def locked_scale(degradation: str) -> int:
+    """Return the scale that the lock files of a degradation are for."""
+    return 1 if degradation in NOISES else SCALE
+
+
 def check_lock(dataset: str, degradation: str, rows: Iterable[Row], scale: int = SCALE) -> LockReport:
     """Compare the images of one degraded set with the committed lock file."""
     title = f"{dataset}/{degradation}"
     path = lock_path(dataset, degradation)
-    if scale != SCALE or not path.is_file():
+    if scale != locked_scale(degradation) or not path.is_file():
         return LockReport(
             False, (), f"{title}: no lock file for {VERSION} at x{scale}; the pixels are reproducible, but not checked"
         )

@@ -1,5 +1,5 @@
 """Degradations: how a photograph becomes a low-resolution input.
 
-``spec`` holds the numbers of the online training degradation and imports no torch; ``second_order`` applies it to
-batches; ``fixed`` makes the degraded benchmarks.
+``spec`` holds the numbers of the training degradations and imports no torch; ``online`` applies them to batches;
+``fixed`` makes the degraded benchmarks.
 """

@@ -1,7 +1,8 @@
 """The fixed degradations of the benchmarks: blur, downscale, noise and JPEG, each present or not.
 
 The operations are those of the released script of Reflash Dropout (CVPR 2022, ``dataset/add_degradations.py``), bit for
-bit; only the noise, which that script draws unseeded, comes from named streams. Images are (H, W, 3) uint8 RGB.
+bit; only the noise, which that script draws unseeded, comes from named streams. A second list has the noises that
+denoisers are tested on. Images are (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import PIL
 from PIL import Image
 from pydantic import Field
 
+from harness.degradations.fixed_noise import NoiseRecipe, add_noises
 from harness.errors import HarnessError
 from harness.images import Pixels
 from harness.rng import Part, numpy_stream
@@ -35,6 +37,7 @@ class Recipe(StrictModel):
         noise: standard deviation of Gaussian noise in levels of 0..255, or none.
         noise_rounding: ``truncate`` as released (a bias of half a level), or ``nearest``.
         jpeg: quality of Pillow's JPEG with its defaults (4:2:0), or none.
+        noises: noise of other kinds, or none.
     """
 
     blur: float | None = Field(default=None, gt=0)
@@ -42,6 +45,7 @@ class Recipe(StrictModel):
     noise: float | None = Field(default=None, gt=0)
     noise_rounding: Literal["truncate", "nearest"] = "truncate"
     jpeg: int | None = Field(default=None, ge=1, le=100)
+    noises: NoiseRecipe | None = None
 
 
 VERSION = "rdsr-v1"
@@ -62,7 +66,27 @@ DEGRADATIONS: Mapping[str, Recipe] = MappingProxyType(
         "clean_matlab": Recipe(downscale="matlab"),
     }
 )
-"""Every degradation by name: the eight of the papers first, then the optional ones."""
+"""Degradations of super-resolution by name: the eight of the papers first, then the optional ones."""
+
+NOISES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        name: Recipe(noises=NoiseRecipe(**parts))
+        for name, parts in {
+            "gaussian15": {"gaussian": 15},
+            "gaussian25": {"gaussian": 25},
+            "gaussian50": {"gaussian": 50},
+            "correlated": {"correlated": 45},  # sigma 15 at each pixel, as in training: only the correlation is new
+            "poisson": {"poisson": 2},  # as released
+            "speckle": {"speckle": 0.024},  # as released
+            "salt_pepper": {"salt_pepper": 0.002},  # as released
+            "mixture": {"poisson": 1, "speckle": 0.012, "gaussian": 7.5, "salt_pepper": 0.002},
+        }.items()
+    }
+)
+"""Degradations of denoising by name, for scale 1: other strengths and other kinds than in training."""
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({**DEGRADATIONS, **NOISES})
+"""Every degradation by name."""
 
 SCALE = 4
 """The downscaling factor of the papers, and of the lock files."""
@@ -79,9 +103,9 @@ def select(names: Iterable[str]) -> dict[str, Recipe]:
     """
     names = list(names)
     for name in names:
-        if name not in DEGRADATIONS:
-            raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(DEGRADATIONS)}")
-    return {name: DEGRADATIONS[name] for name in names}
+        if name not in RECIPES:
+            raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(RECIPES)}")
+    return {name: RECIPES[name] for name in names}
 
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
@@ -176,6 +200,8 @@ def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Par
         if recipe.noise is not None:
             noise = gaussian_noise(pixels.shape, *key, name)
             pixels = add_noise(pixels, noise, recipe.noise, recipe.noise_rounding)
+        if recipe.noises is not None:
+            pixels = add_noises(pixels, recipe.noises, *key, name)
         results[name] = pixels if recipe.jpeg is None else jpeg(pixels, recipe.jpeg)
     return results
 

@@ -1,12 +1,12 @@
-"""The numbers of the second-order training degradation, checked once and written nowhere else.
+"""The numbers of the training degradations, checked once and written nowhere else.
 
-Defaults are those of Real-ESRGAN's released training configuration (Wang et al., ICCVW 2021, arXiv 2107.10833), which
+Defaults of the second-order degradation are those of Real-ESRGAN's released training configuration (Wang et al., ICCVW 2021, arXiv 2107.10833), which
 all three dropout papers use. This module imports no torch, so experiments can be parsed without it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -167,3 +167,30 @@ class SecondOrderSpec(_Frozen):
     def _sizes_are_odd(self) -> Self:
         _check_kernel_sizes("final_sinc_sizes", self.final_sinc_sizes)
         return self
+
+
+class GaussianNoiseSpec(_Frozen):
+    """White Gaussian noise and nothing else: training of denoisers, at scale 1.
+
+    Attributes:
+        noise: says that this is noise only.
+        sigma: range of the standard deviations in levels of 255, uniform, one per image; equal ends fix it. The noisy
+            image is clipped and rounded to 8-bit levels, as the images of the benchmarks are.
+    """
+
+    noise: Literal["gaussian"]
+    sigma: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Self:
+        _check_range("sigma", self.sigma)
+        return self
+
+
+TrainingDegradation = SecondOrderSpec | GaussianNoiseSpec
+"""What a run may train on."""
+
+
+def training_degradation(entry: Any) -> type[SecondOrderSpec] | type[GaussianNoiseSpec]:
+    """Return which of the two an entry of the catalogue describes, so that its mistakes are told in its own terms."""
+    return GaussianNoiseSpec if isinstance(entry, dict) and "noise" in entry else SecondOrderSpec

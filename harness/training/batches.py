@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.second_order import aligned_crop, degrade_views
+from harness.degradations.online import degrade_views
+from harness.degradations.second_order import aligned_crop
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.pool import PairPool

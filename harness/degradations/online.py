@@ -1,0 +1,53 @@
+"""The degradation that a run trains on, whichever its spec names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harness.degradations import second_order
+from harness.degradations.noise import add_gaussian_noise
+from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
+from harness.degradations.usm import sharpen
+from harness.rng import Draws
+
+
+def degrade_views(
+    hr: Tensor, spec: TrainingDegradation, scale: int, views: Sequence[Draws], *, usm_target: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """Degrade every image once per view; see :func:`harness.degradations.second_order.degrade_views`.
+
+    Args:
+        hr: (N, 3, H, W) float32 in [0, 1].
+        spec: which degradation.
+        scale: how much smaller the results are.
+        views: the random numbers of each view, all of the same rows.
+        usm_target: sharpen the ground truth first.
+
+    Returns:
+        The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per view, at 8-bit levels.
+    """
+    if isinstance(spec, GaussianNoiseSpec):
+        target = sharpen(hr) if usm_target else hr
+        return target, [gaussian_noise(target, spec, draws) for draws in views]
+    return second_order.degrade_views(hr, spec, scale, views, usm_target=usm_target)
+
+
+def gaussian_noise(images: Tensor, spec: GaussianNoiseSpec, draws: Draws) -> Tensor:
+    """Return the images with white Gaussian noise, clipped and rounded to 8-bit levels.
+
+    An image's noise depends on nothing but (seed, iteration, view, row).
+
+    Args:
+        images: (N, 3, H, W) float32 in [0, 1], one for each of ``draws.rows``; not changed.
+        spec: the range of standard deviations.
+        draws: the random numbers, on the device of the images.
+    """
+    low, high = spec.sigma
+    sigma = draws.uniform("noise/sigma").mul_(high - low).add_(low).view(-1, 1, 1, 1)
+    normals = torch.empty_like(images)
+    for image, row in zip(normals, draws.rows, strict=True):
+        image.normal_(generator=draws.bulk("noise/pixels", row))
+    return add_gaussian_noise(images, normals, sigma).mul_(255).round_().div_(255)
