@@ -43,7 +43,7 @@ class ExperimentFile(StrictModel):
     scale: int = Field(gt=0)
     networks: tuple[str, ...] = Field(min_length=1)
     variants: tuple[str, ...] = Field(min_length=1)
-    references: tuple[Literal["bicubic", "bicubic_matlab"], ...] = ("bicubic",)
+    references: tuple[Literal["bicubic", "bicubic_matlab", "input"], ...] = ("bicubic",)
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)
     training: dict[str, Any]
@@ -186,6 +186,8 @@ class Experiment:
             self._fail(
                 "evaluation.unpaired_metrics", "an empty list, but real_unpaired names datasets; give at least one"
             )
+        if "input" in file.references and file.scale != 1:
+            self._fail("references", f"'input': is the degraded image itself and needs scale 1, not {file.scale}")
         for name in (self.name, *file.networks, *file.variants):
             if not NAME.fullmatch(name):
                 self._fail("name", f"{name!r}: use letters, digits, _ and - only")

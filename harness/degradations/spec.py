@@ -1,7 +1,8 @@
 """The numbers of the training degradations, checked once and written nowhere else.
 
-Defaults of the second-order degradation are those of Real-ESRGAN's released training configuration (Wang et al., ICCVW 2021, arXiv 2107.10833), which
-all three dropout papers use. This module imports no torch, so experiments can be parsed without it.
+Defaults of the second-order degradation are those of Real-ESRGAN's released training configuration (Wang et al., ICCVW
+2021, arXiv 2107.10833), which all three dropout papers use. This module imports no torch, so experiments can be parsed
+without it.
 """
 
 from __future__ import annotations

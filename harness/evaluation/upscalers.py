@@ -16,11 +16,16 @@ from harness.evaluation.fidelity import one_thread
 from harness.images import Pixels
 from harness.networks.sizes import forward_padded
 
-REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {"bicubic": bicubic_upscale, "bicubic_matlab": matlab_resize}
+REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {
+    "bicubic": bicubic_upscale,
+    "bicubic_matlab": matlab_resize,
+    "input": lambda pixels, scale: pixels,
+}
 """Methods without weights: name to a function of (pixels, scale).
 
 ``bicubic`` is Pillow's, as in the papers that this harness compares; ``bicubic_matlab`` is MATLAB's ``imresize``, each
 pass rounded to 8 bit: on the degradation ``clean_matlab`` it gives the bicubic rows of the classic literature.
+``input`` is the degraded image itself, the control row of tasks without upscaling.
 """
 
 

@@ -53,7 +53,27 @@ _METRICS = {
     "topiq": MetricLabel("TOPIQ", "", 4, True),
 }
 
-_SHORT = {"blur": "b", "noise": "n", "jpeg": "j", "noise40": "n40"}
+_DEGRADATIONS = {
+    "noise_rounded": "noise (rounded)",
+    "clean_matlab": "clean (MATLAB)",
+    "gaussian15": "Gaussian 15",
+    "gaussian25": "Gaussian 25",
+    "gaussian50": "Gaussian 50",
+    "poisson": "Poisson",
+    "salt_pepper": "salt and pepper",
+}
+
+_SHORT = {
+    "blur": "b",
+    "noise": "n",
+    "jpeg": "j",
+    "noise40": "n40",
+    "noise_rounded": "n (rounded)",
+    "gaussian15": "G15",
+    "gaussian25": "G25",
+    "gaussian50": "G50",
+    "salt_pepper": "salt+pepper",
+}
 
 
 def metric_label(name: str) -> MetricLabel:
@@ -65,12 +85,16 @@ def metric_label(name: str) -> MetricLabel:
 
 def degradation_label(name: str) -> str:
     """Return a degradation in words: ``blur_noise_jpeg`` becomes ``blur + noise + JPEG``."""
+    if name in _DEGRADATIONS:
+        return _DEGRADATIONS[name]
     return " + ".join("JPEG" if part == "jpeg" else part for part in name.split("_"))
 
 
 def short_degradation(name: str) -> str:
     """Return a heading of few letters: ``blur_noise_jpeg`` becomes ``b+n+j``; a single part keeps its name."""
     parts = name.split("_")
+    if name in _DEGRADATIONS:
+        return _SHORT.get(name, _DEGRADATIONS[name])
     return name if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
 
 

@@ -28,7 +28,7 @@ def protocol(study: Study, records: Records) -> list[Fact]:
         Fact(
             "seeds", ", ".join(map(str, study.seeds)) + ": the same seed means the same crops, degradations and weights"
         ),
-        Fact("scale", f"x{study.scale}"),
+        Fact("scale", f"x{study.scale}" if study.scale > 1 else "1: restoration without upscaling"),
         Fact("test sets", ", ".join(study.datasets)),
         Fact("degradations", ", ".join(degradation_label(name) for name in study.degradations)),
         Fact("metrics", ", ".join(_metric(name) for name in study.metrics)),
@@ -49,7 +49,7 @@ def _training(spec: dict[str, Any]) -> list[Fact]:
     training = spec["training"]
     get = training.get
     data = f"{get('data', '?')}; held-out batch from {get('heldout', 'none')}"
-    loop = f"{get('iterations', '?')} iterations of {get('batch_size', '?')} low-resolution images"
+    loop = f"{get('iterations', '?')} iterations of {get('batch_size', '?')} degraded images"
     if "patch" in training:
         loop += f", crops of {get('crop')} pixels degraded, patches of {get('patch')} pixels trained on"
     rate = f"Adam, learning rate {get('learning_rate', '?')}, L1 loss"
@@ -65,10 +65,16 @@ def _training(spec: dict[str, Any]) -> list[Fact]:
         Fact("evaluated", f"{weights}; whole images, batch 1, float32, rounded to 8 bit"),
     ]
     if "degradation" in training:
-        facts.append(
-            Fact("degradation in training", "second order (Real-ESRGAN); all parameters are in the spec below")
-        )
+        facts.append(Fact("degradation in training", _degradation(training["degradation"])))
     return facts
+
+
+def _degradation(spec: dict[str, Any]) -> str:
+    if "noise" in spec:
+        low, high = spec["sigma"]
+        strength = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        return f"white Gaussian noise of standard deviation {strength}, clipped and rounded to 8 bit"
+    return "second order (Real-ESRGAN); all parameters are in the spec below"
 
 
 def _methods(records: Records) -> list[Fact]:

@@ -11,7 +11,7 @@ from harness import layout
 from harness.datasets import benchmark, locks
 from harness.datasets.benchmark import generate, read_benchmark, verify_benchmark
 from harness.datasets.manifests import MANIFEST, read_manifest
-from harness.degradations.fixed import DEGRADATIONS, VERSION, degrade_all, select
+from harness.degradations.fixed import DEGRADATIONS, NOISES, VERSION, degrade_all, select
 from harness.errors import HarnessError
 from harness.files import file_sha256
 from harness.images import crop_to_multiple, pixel_sha256, read_rgb
@@ -228,3 +228,11 @@ def test_a_full_disk_is_one_line(tiny: Path, tmp_path: Path) -> None:
 def test_every_degradation_can_be_generated_for_the_embedded_photographs(tmp_path: Path) -> None:
     assert generate("embedded_test", tuple(DEGRADATIONS), tmp_path, tmp_path, jobs=2) == []
     assert len(list((tmp_path / "embedded_test").rglob("*.png"))) == 4 * (1 + len(DEGRADATIONS))
+
+
+def test_every_noise_can_be_generated_at_full_size_for_the_embedded_photographs(tmp_path: Path) -> None:
+    assert generate("embedded_test", tuple(NOISES), tmp_path, tmp_path, jobs=2, scale=1) == []
+    noisy, truths = (read_benchmark(tmp_path, "embedded_test", name) for name in ("mixture", "hr"))
+    assert [(image.row.width, image.row.height) for image in noisy] == [(i.row.width, i.row.height) for i in truths]
+    (unlocked,) = generate("embedded_test", ("mixture",), tmp_path / "x2", tmp_path, jobs=2, scale=2)
+    assert "no lock files at x2 for mixture" in unlocked

@@ -31,10 +31,10 @@ def test_entries_agree_with_their_manifests(name: str) -> None:
 
 def test_every_standard_benchmark_has_locks() -> None:
     from harness.datasets.locks import lock_path
-    from harness.degradations.fixed import DEGRADATIONS
+    from harness.degradations.fixed import RECIPES
 
     for dataset in ("embedded_test", "Set5", "Set14", "B100"):
-        for degradation in DEGRADATIONS:
+        for degradation in RECIPES:
             rows = read_manifest(lock_path(dataset, degradation)).rows
             assert len(rows) == ENTRIES[dataset].images
 

@@ -26,3 +26,5 @@ def test_degradations_in_words_and_in_short() -> None:
     assert degradation_label("blur_noise_jpeg") == "blur + noise + JPEG"
     assert short_degradation("blur_noise_jpeg") == "b+n+j"
     assert short_degradation("noise40") == "noise40"
+    assert (degradation_label("salt_pepper"), short_degradation("salt_pepper")) == ("salt and pepper", "salt+pepper")
+    assert (degradation_label("gaussian25"), short_degradation("gaussian25")) == ("Gaussian 25", "G25")
