@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from harness import cli_cluster, cli_data, cli_plan
+from harness import cli_cluster, cli_data, cli_evaluate, cli_plan
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 cli_data.register(app)
 cli_plan.register(app)
 cli_cluster.register(app)
+cli_evaluate.register(app)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment file, such as configs/experiments/demo.yaml.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
@@ -128,39 +129,6 @@ def train(
             save_seconds=60 * save_minutes,
         )
         train_run(chosen.spec, job)
-
-
-@app.command()
-def evaluate(
-    experiment: ExperimentFile,
-    run: Annotated[str | None, typer.Option(help="Name of a trained run.")] = None,
-    reference: Annotated[str | None, typer.Option(help="A method without weights, such as bicubic.")] = None,
-) -> None:
-    """Measure one trained run, or a reference, on every set of the experiment."""
-    from harness import layout
-    from harness.ablations import find_run
-    from harness.devices import lease
-    from harness.experiment import load_experiment
-
-    loaded = load_experiment(experiment)
-    if (run is None) == (reference is None):
-        raise HarnessError("evaluate: give either --run or --reference")
-    spec, weights_root = loaded.evaluation, loaded.file.weights_root
-    benchmarks = layout.benchmarks(spec.scale)
-    with lease(1 if loaded.needs_gpu and run else 0, loaded.file.runs_per_gpu):
-        from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
-        from harness.evaluation.trained import load_network
-
-        if reference is not None:
-            rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
-            write_metrics(rows, layout.metrics(reference, spec.hash))
-            return
-        chosen = find_run(loaded, str(run))
-        network = load_network(chosen.spec, layout.run(chosen.name) / "weights.safetensors", loaded.training.threads)
-        method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
-        device = loaded.training.device
-        rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
-        write_metrics(rows, layout.metrics(chosen.name, spec.hash))
 
 
 Partial = Annotated[bool, typer.Option(help="Leave out runs that are not finished; their cells count as missing.")]

@@ -16,6 +16,8 @@ from harness.catalogues import Catalogues, VariantEntry
 from harness.datasets import resolve
 from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
+from harness.evaluation.weight_files import weights_folder
+from harness.external import ExternalEntry, ExternalModel, resolve_external
 from harness.regularizers import least_iterations, resolve_options, views
 from harness.spec import EvaluationSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
 from harness.stems import Stems
@@ -44,6 +46,7 @@ class ExperimentFile(StrictModel):
     networks: tuple[str, ...] = Field(min_length=1)
     variants: tuple[str, ...] = Field(min_length=1)
     references: tuple[Literal["bicubic", "bicubic_matlab", "input"], ...] = ("bicubic",)
+    external: dict[str, ExternalEntry] = {}
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)
     training: dict[str, Any]
@@ -103,6 +106,7 @@ class Experiment:
             for run in self.span(network, variant, catalogues.variant(variant))
         )
         self._by_name = {run.name: run for run in self.runs}
+        self.externals = tuple(self._external(name, entry) for name, entry in file.external.items())
 
     def run(self, name: str) -> Run:
         """Return the run called ``name``; its label, ``network.variant.s0``, will do.
@@ -117,6 +121,18 @@ class Experiment:
                 return run
         some = ", ".join(run.name for run in self.runs[:4])
         raise HarnessError(f"{self.path}: no run {name!r}; there are {len(self.runs)}, such as {some}")
+
+    def external(self, name: str) -> ExternalModel:
+        """Return the model from outside called ``name``; its identifier will do.
+
+        Raises:
+            HarnessError: there is none; the message lists those that exist.
+        """
+        for model in self.externals:
+            if name in (model.name, model.identifier):
+                return model
+        known = ", ".join(model.name for model in self.externals) or "none"
+        raise HarnessError(f"{self.path}: external: no {name!r}; there are: {known}")
 
     def span(self, network: str, variant: str, entry: VariantEntry, source: str | None = None) -> list[Run]:
         """Return the runs of a variant on a network, one per seed.
@@ -148,13 +164,15 @@ class Experiment:
 
     @cached_property
     def metric_files(self) -> tuple[Path, ...]:
-        """The metrics file of every run and reference."""
+        """The metrics file of every reference, model from outside and run."""
         return tuple(dict.fromkeys(path for path, _ in self.labelled_metrics))
 
     @property
     def labelled_metrics(self) -> list[tuple[Path, str]]:
-        """The metrics file of every run and reference, with the method's name in this experiment."""
-        names = [*((name, name) for name in self.file.references), *((run.name, run.variant) for run in self.runs)]
+        """The files of :attr:`metric_files`, with the method's name in this experiment."""
+        names: list[tuple[str, str]] = [(name, name) for name in self.file.references]
+        names += [(model.identifier, model.name) for model in self.externals]
+        names += [(run.name, run.variant) for run in self.runs]
         return [(layout.metrics(name, self.evaluation.hash), method) for name, method in names]
 
     @property
@@ -188,7 +206,7 @@ class Experiment:
             )
         if "input" in file.references and file.scale != 1:
             self._fail("references", f"'input': is the degraded image itself and needs scale 1, not {file.scale}")
-        for name in (self.name, *file.networks, *file.variants):
+        for name in (self.name, *file.networks, *file.variants, *file.external):
             if not NAME.fullmatch(name):
                 self._fail("name", f"{name!r}: use letters, digits, _ and - only")
         for seed in file.seeds:
@@ -196,6 +214,10 @@ class Experiment:
                 self._fail(
                     "seeds", f"{seed}: " + ("must not be negative" if seed < 0 else "a duplicate run: given twice")
                 )
+        methods = [*file.references, *file.external, *file.variants]
+        for name in methods:
+            if methods.count(name) > 1:
+                self._fail("methods", f"{name!r}: the name of two of references, external and variants; rename one")
         if file.baseline not in file.variants:
             self._fail("baseline", f"{file.baseline!r}: must be one of the variants: {', '.join(file.variants)}")
 
@@ -206,6 +228,12 @@ class Experiment:
                 self._fail(field, f"{name!r}: unknown; allowed: {', '.join(choices)}")
             if list(names).count(name) > 1:
                 self._fail(field, f"{name!r}: a duplicate run: given twice")
+
+    def _external(self, name: str, entry: ExternalEntry) -> ExternalModel:
+        try:
+            return resolve_external(name, entry, self.catalogues.networks, weights_folder(self.file.weights_root))
+        except HarnessError as error:
+            raise HarnessError(f"{self.path}: external.{name}: {error}") from error
 
     def _training(self, raw: dict[str, Any], source: str) -> TrainingSpec:
         """Check training settings whose degradation is a name, or resolved already."""

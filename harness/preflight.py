@@ -22,25 +22,31 @@ class Needs:
         datasets: names whose source images will be read.
         training: whether any run will be trained.
         evaluation: whether any checkpoint or reference will be measured.
+        externals: the models from outside that will be measured, by name or identifier.
     """
 
     datasets: tuple[str, ...]
     training: bool
     evaluation: bool
+    externals: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, jobs: Iterable[tuple[str, dict[str, Any]]]) -> Needs:
         """Read them off (rule name, wildcards) pairs."""
         datasets: dict[str, None] = {}
+        externals: dict[str, None] = {}
         rules = set()
         for rule, wildcards in jobs:
             rules.add(rule)
             if rule in _DATA_RULES:
                 datasets[wildcards["dataset"]] = None
+            if rule == "evaluate_external":
+                externals[wildcards["external"]] = None
         return cls(
             tuple(datasets),
             any(rule.startswith("train_") for rule in rules),
             any(rule.startswith("evaluate_") for rule in rules),
+            tuple(externals),
         )
 
     @classmethod
@@ -48,11 +54,12 @@ class Needs:
         """Return the needs of the whole experiment, as if nothing were done yet."""
         training = experiment.training
         names = [training.data, training.heldout, *(part.dataset for part in experiment.evaluation.sets)]
-        return cls(tuple(dict.fromkeys(names)), True, True)
+        externals = tuple(model.name for model in experiment.externals)
+        return cls(tuple(dict.fromkeys(names)), True, True, externals)
 
 
 def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None) -> list[str]:
-    """Return one line per missing thing: data sets, GPUs, metric weights; empty when the jobs can start.
+    """Return one line per missing thing: data sets, GPUs, weights; empty when the jobs can start.
 
     Args:
         experiment: what will run.
@@ -66,6 +73,8 @@ def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None) -> lis
         found += _gpu_problems(experiment, gpu_limit)
     if needs.evaluation:
         found += _weight_problems(experiment)
+        wanted = {experiment.external(name).name for name in needs.externals}
+        found += [model.problem() for model in experiment.externals if model.name in wanted]
     return [line for line in found if line]
 
 

@@ -164,6 +164,16 @@ class Plan:
         return [str(layout.run(run.name) / "weights.safetensors") for run in self._experiment.runs]
 
     @cached_property
+    def external_weights(self) -> list[str]:
+        """The weight files of the models from outside that are there; the preflight tells of the others."""
+        return [str(model.weights) for model in self._experiment.externals if model.weights.is_file()]
+
+    def weights_of(self, external: str) -> list[str]:
+        """Return the weight file of one model from outside, or nothing if it is not there."""
+        path = self._experiment.external(external).weights
+        return [str(path)] if path.is_file() else []
+
+    @cached_property
     def records(self) -> list[str]:
         """The history and record of every run."""
         names = ("history.csv", "run.json")
@@ -171,7 +181,7 @@ class Plan:
 
     @cached_property
     def metrics(self) -> list[str]:
-        """The metrics of every run and reference."""
+        """The metrics of every reference, model from outside and run."""
         return [str(path) for path in self._experiment.metric_files]
 
     def tables(self, *suffixes: str) -> list[str]:

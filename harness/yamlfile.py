@@ -47,18 +47,29 @@ def load_yaml(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         siblings = ", ".join(sorted(p.name for p in path.parent.glob("*.y*ml"))) or "none"
         raise HarnessError(f"{path}: no such file; files there: {siblings}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"{path}: cannot be read ({error})") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Read YAML from ``text``; errors name ``source``.
+
+    Raises:
+        HarnessError: it does not parse, or gives a key twice.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
-        raise HarnessError(f"{path}: {place}: not valid YAML: {error.problem or error.context}") from error
+        raise HarnessError(f"{source}: {place}: not valid YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise HarnessError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise HarnessError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def load_model(path: str | Path, model: type[Model]) -> Model:

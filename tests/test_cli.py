@@ -28,7 +28,7 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             ("train", DEMO, "--run", "srresnet_tiny.dropuot.s0"),
             "no run 'srresnet_tiny.dropuot.s0'; there are 10, such as",
         ),
-        (("evaluate", DEMO), "evaluate: give either --run or --reference"),
+        (("evaluate", DEMO), "evaluate: give one of --run, --reference, --external and --weights"),
         (
             ("evaluate", DEMO, "--reference", "bicubic"),
             "not generated yet; run `python -m harness benchmark EXPERIMENT embedded_test`",

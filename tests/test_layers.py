@@ -17,19 +17,19 @@ from tests.conftest import ROOT
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "compat"),
     ("files", "images", "layout", "rng", "yamlfile", "devices", "launch", "provenance"),
-    ("degradations.spec", "spec"),
+    ("degradations.spec", "spec", "external"),
     ("degradations",),
     ("datasets",),
     ("networks",),
     ("regularizers",),
     ("training",),
     ("evaluation",),
-    ("ablations", "catalogues", "experiment", "stems"),
+    ("ablations", "adhoc", "catalogues", "experiment", "stems"),
     ("reporting",),
     ("preflight", "workflow"),
     ("merge", "planning", "scaffold"),
     ("doctor",),
-    ("cli_cluster", "cli_data", "cli_plan", "cli", "__main__"),
+    ("cli_cluster", "cli_data", "cli_evaluate", "cli_plan", "cli", "__main__"),
 )
 """Modules of the package, lowest first; a name stands for all modules below it. A module imports from its own layer and
 from lower ones. The stages that compute lie below `experiment`: nothing reads configuration behind a spec's back."""

@@ -41,6 +41,9 @@ def data(experiment: Experiment | None, data_root: Path, deep: bool) -> Iterator
 
 def weights(experiment: Experiment | None) -> Iterator[Finding]:
     """Name every weight file that is missing or is not what its name says: a problem where the experiment needs it."""
+    for model in experiment.externals if experiment else ():
+        problem = model.problem()
+        yield Finding("problem" if problem else "ok", "weights", problem or f"external {model.name}: {model.weights}")
     root = experiment.file.weights_root if experiment else None
     folder = weights_folder(root)
     needed = {metric for part in experiment.evaluation.sets for metric in part.metrics} if experiment else set()

@@ -101,11 +101,17 @@ def evaluate_reference(
 
 
 def write_metrics(rows: pd.DataFrame, path: str | Path) -> None:
-    """Write metrics rows to a Parquet file, atomically; equal rows give equal bytes (for one version of pyarrow)."""
+    """Write metrics rows atomically, as CSV if ``path`` ends so, else as Parquet.
+
+    Equal rows give equal bytes (for one version of pyarrow).
+    """
     clean = rows.loc[:, list(COLUMNS)].reset_index(drop=True)
     clean.attrs = {}
     with atomic_path(path) as temporary:
-        clean.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
+        if Path(path).suffix == ".csv":
+            clean.to_csv(temporary, index=False, lineterminator="\n")
+        else:
+            clean.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
 
 
 def _evaluate(

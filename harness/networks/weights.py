@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -17,8 +17,6 @@ from torch import Tensor, nn
 
 from harness.errors import HarnessError
 from harness.files import atomic_path, canonical_json
-
-Choice = Literal["params", "params_ema"]
 
 _METADATA = "harness"
 _SHOWN = 4
@@ -42,24 +40,23 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], metadata: M
         safetensors.torch.save_file(tensors, temporary, header)
 
 
-def load_weights(path: str | Path, choice: Choice | None = None) -> dict[str, Tensor]:
-    """Read weights onto the CPU, under the names of BasicSR's networks.
+def load_weights(path: str | Path, key: str | None = None) -> dict[str, Tensor]:
+    """Read weights onto the CPU, under the names that the file gives them.
 
     Args:
         path: safetensors, or a PyTorch checkpoint (``.pth``, ``.pt``, ``.ckpt``) as released with the papers.
             The latter is read with ``weights_only``: a file that wants to run code is refused.
-        choice: which of BasicSR's two sets of weights, if the file holds both.
+        key: which set of weights, if a checkpoint holds several, such as BasicSR's ``params`` and ``params_ema``.
 
     Raises:
-        HarnessError: the file is missing, truncated, corrupt, wants to run code, or holds both sets and ``choice``
-            is not given.
+        HarnessError: the file is missing, truncated, corrupt, wants to run code, holds several sets without a ``key``
+            given, or no such set.
     """
     path = Path(path)
     if not path.is_file():
         raise HarnessError(f"{path}: no such weight file; train it or put it there")
-    if path.suffix == ".safetensors":
-        return published_names(_read_safetensors(path))
-    return published_names(_chosen(_read_checkpoint(path), choice, path))
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+    return _chosen(content, key, path)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -84,13 +81,18 @@ def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str | P
 
     Args:
         network: changed in place.
-        weights: from :func:`load_weights`.
+        weights: from :func:`load_weights`; names as published with the papers will do (:func:`published_names`).
         source: the file, named in errors.
 
     Raises:
         HarnessError: names or shapes differ; the message shows the first few.
     """
     expected = network.state_dict()
+    plain = _without_prefix(weights)
+    spellings = zip(weights, plain, published_names(plain), strict=True)
+    named = (next((name for name in names if name in expected), names[1]) for names in spellings)
+    renamed = dict(zip(named, weights.values(), strict=True))
+    weights = renamed if len(renamed) == len(weights) else weights
     missing = [name for name in expected if name not in weights]
     surplus = [name for name in weights if name not in expected]
     differing = [
@@ -115,13 +117,16 @@ def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ``body16.0.conv2``, where BasicSR's ``MSRResNet`` says ``body.0.conv1`` to ``body.15.conv2``; and data-parallel
     training puts ``module.`` before every name.
     """
-    if weights and all(name.startswith("module.") for name in weights):
-        weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     renamed = {}
-    for name, tensor in weights.items():
+    for name, tensor in _without_prefix(weights).items():
         match = _NUMBERED_BODY.fullmatch(name)
         renamed[f"body.{int(match[1]) - 1}.{match[2]}" if match else name] = tensor
     return renamed
+
+
+def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = "module." if all(name.startswith("module.") for name in weights) else ""
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -146,19 +151,26 @@ def _read_checkpoint(path: Path) -> Any:
         raise _corrupt(path, error) from error
 
 
-def _chosen(content: Any, choice: Choice | None, path: Path) -> dict[str, Tensor]:
+def _chosen(content: Any, key: str | None, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict):
         raise HarnessError(f"{path}: holds a {type(content).__name__}, not weights by name")
-    sets = [name for name in ("params", "params_ema") if isinstance(content.get(name), dict)]
-    if sets:
-        if choice is None and len(sets) > 1:
-            raise HarnessError(f"{path}: holds two sets of weights; choose params (raw) or params_ema (averaged)")
-        if choice is not None and choice not in sets:
-            raise HarnessError(f"{path}: holds no {choice!r}; it holds: {', '.join(sets)}")
-        content = content[choice or sets[0]]
-    if not content or not all(isinstance(tensor, Tensor) for tensor in content.values()):
-        raise HarnessError(f"{path}: holds no weights by name; its entries: {_some([str(key) for key in content])}")
-    return dict(content)
+    sets = [str(name) for name, value in content.items() if _are_weights(value)]
+    if _are_weights(content):
+        if key is not None:
+            raise HarnessError(f"{path}: holds one set of weights, without a key; leave out key {key!r}")
+        return dict(content)
+    if not sets:
+        raise HarnessError(f"{path}: holds no weights by name; its entries: {_some([str(name) for name in content])}")
+    if key is None and len(sets) > 1:
+        known = "params (raw) or params_ema (averaged)" if set(sets) == {"params", "params_ema"} else " or ".join(sets)
+        raise HarnessError(f"{path}: holds {len(sets)} sets of weights; choose by key: {known}")
+    if key is not None and key not in sets:
+        raise HarnessError(f"{path}: holds no {key!r}; it holds: {', '.join(sets)}")
+    return dict(content[key or sets[0]])
+
+
+def _are_weights(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(tensor, Tensor) for tensor in value.values())
 
 
 def _corrupt(path: Path, error: Exception) -> HarnessError:

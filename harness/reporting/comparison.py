@@ -85,7 +85,7 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
         blocks=blocks,
         caption=_caption(rows, study, label, scope, columns),
         gain_caption=_gain_caption(rows, study, label),
-        notes=tuple(_notes(rows)),
+        notes=tuple(_notes(rows, study)),
     )
 
 
@@ -122,7 +122,7 @@ def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
 
 
 def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, columns: tuple[str, ...]) -> str:
-    trained = rows[~rows["method"].isin(study.references)]
+    trained = rows[~rows["method"].isin(study.seedless)]
     seeds = int(trained["seeds_total"].max()) if len(trained) else 0
     images = int(rows["images"].max())
     over = f"{images} image{'s' * (images != 1)}"
@@ -146,7 +146,7 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     unit = f" in {label.unit}" if label.unit else ""
     tests = int(rows["p"].notna().sum())
     text = f"Difference to {study.baseline}{unit}, paired by seed and image, with its {LEVEL:.0%} interval"
-    trained = rows[~rows["method"].isin(study.references)]
+    trained = rows[~rows["method"].isin(study.seedless)]
     if len(trained) and trained["seeds"].max() > 1:
         text += (
             ": hierarchical bootstrap over seeds, then images; Student's t. *: p < "
@@ -161,8 +161,12 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     return text
 
 
-def _notes(rows: pd.DataFrame) -> list[str]:
+def _notes(rows: pd.DataFrame, study: Study) -> list[str]:
     notes = []
+    outside = [model.name for model in study.externals if (rows["method"] == model.name).any()]
+    if outside:
+        text = "one checkpoint each; a difference holds for that checkpoint, not for other trainings of its method."
+        notes.append(f"{_listed(outside)}: weights from outside, {text}")
     if (rows["state"] == "partial").any():
         notes.append("°: some seeds have no values yet; the mean is over the others.")
     if (rows["state"] == "failed").any():

@@ -61,8 +61,8 @@ def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[C
 
 
 def _cases(block: Block, study: Study) -> list[Case]:
-    trained = [name for name in block.methods if name not in (*study.references, study.baseline)]
-    shown = trained or [name for name in study.references if name in block.methods]
+    trained = [name for name in block.methods if name not in (*study.seedless, study.baseline)]
+    shown = trained or [name for name in study.seedless if name in block.methods]
     if study.baseline not in block.methods or not shown:
         return []
     places = [block.methods.index(name) for name in shown]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.external import REGULARIZER as EXTERNAL
 from harness.reporting.study import Study
 
 COLUMNS = (
@@ -59,7 +60,7 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One evaluated thing: a run, or an untrained reference (network "", seed None)."""
+    """One evaluated thing: a run, a reference (network "", seed None) or a model from outside (seed None)."""
 
     network: str
     variant: str
@@ -68,9 +69,11 @@ class Entry:
 
 
 def entries(study: Study) -> list[Entry]:
-    """Return everything that the study evaluates: references first, then runs in their order."""
+    """Return everything that the study evaluates: references first, then models from outside, then runs in order."""
     references = [Entry("", name, REFERENCE, None) for name in study.references]
-    return references + [Entry(run.network, run.variant, run.regularizer, run.seed) for run in study.runs]
+    externals = [Entry(model.network, model.name, EXTERNAL, None) for model in study.externals]
+    runs = [Entry(run.network, run.variant, run.regularizer, run.seed) for run in study.runs]
+    return [*references, *externals, *runs]
 
 
 class Grid:
@@ -87,6 +90,8 @@ class Grid:
         """Return the index of a method's entry, or -1."""
         if method in self.study.references:
             return self._entry[("", method, None)]
+        if model := self.study.external(method):
+            return self._entry[(model.network, method, None)]
         return self._entry.get((network, method, seed), -1)
 
     def codes(self, frame: pd.DataFrame, images: list[str]) -> Cells:

@@ -25,6 +25,7 @@ def protocol(study: Study, records: Records) -> list[Fact]:
         Fact("networks", ", ".join(study.networks)),
         Fact("methods", ", ".join(study.methods) + f"; differences refer to {study.baseline}"),
         Fact("references", ", ".join(study.references) or "none"),
+        *(Fact(f"{model.name} (from outside)", model.describe()) for model in study.externals),
         Fact(
             "seeds", ", ".join(map(str, study.seeds)) + ": the same seed means the same crops, degradations and weights"
         ),

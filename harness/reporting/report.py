@@ -119,7 +119,7 @@ def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
         inside = rows[rows["network"] == network]
         last = inside[inside["column"] == inside["column"].iloc[-1]]
         for row in last.to_dict("records"):
-            if row["method"] in (*study.references, study.baseline):
+            if row["method"] in (*study.seedless, study.baseline):
                 continue
             name = f"{row['method']} on {network}"
             if not np.isfinite(row["difference"]):

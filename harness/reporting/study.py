@@ -9,6 +9,7 @@ from functools import cached_property
 from harness.ablations import Ablation
 from harness.errors import HarnessError
 from harness.experiment import Experiment, Run
+from harness.external import ExternalModel
 
 REAL = "real"
 """The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
@@ -47,6 +48,7 @@ class Study:
         networks: network names, one block of the main table each.
         methods: trained variants in the order to show them.
         references: untrained methods such as ``bicubic``, shown before the trained ones.
+        externals: models from outside, shown between the two: one checkpoint each, without a seed.
         seeds: training seeds.
         sets: what every method is evaluated on.
         baseline: the variant that differences refer to.
@@ -68,6 +70,7 @@ class Study:
     scale: int = 4
     experiment: str = ""
     annealed: tuple[str, ...] = ()
+    externals: tuple[ExternalModel, ...] = ()
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,9 +84,18 @@ class Study:
             self._index[(run.network, run.variant, run.seed)] = run
 
     @cached_property
+    def seedless(self) -> tuple[str, ...]:
+        """References, then models from outside: what no seed of the study has a part in."""
+        return self.references + tuple(model.name for model in self.externals)
+
+    @cached_property
     def all_methods(self) -> tuple[str, ...]:
-        """References, then trained variants."""
-        return self.references + self.methods
+        """References, then models from outside, then trained variants."""
+        return self.seedless + self.methods
+
+    def external(self, method: str) -> ExternalModel | None:
+        """Return the model from outside of that name, or None if the method is none."""
+        return next((model for model in self.externals if model.name == method), None)
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:
@@ -105,9 +117,14 @@ class Study:
         return self._index.get((network, variant, seed))
 
     def methods_of(self, network: str) -> tuple[str, ...]:
-        """Return the references and those variants that the experiment trains on ``network``."""
+        """Return the references, the models from outside and those variants that are trained on ``network``.
+
+        A model from outside whose network is another one of the study's is left out: it stands with that network.
+        """
         trained = {run.variant for run in self.runs if run.network == network}
-        return self.references + tuple(method for method in self.methods if method in trained)
+        others = set(self.networks) - {network}
+        outside = tuple(model.name for model in self.externals if model.network not in others)
+        return self.references + outside + tuple(method for method in self.methods if method in trained)
 
     @classmethod
     def product(
@@ -155,6 +172,7 @@ def study_of(experiment: Experiment) -> Study:
         scale=experiment.file.scale,
         experiment=str(experiment.path),
         annealed=_ordered(annealed),
+        externals=experiment.externals,
     )
 
 

@@ -80,15 +80,15 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 class MethodStyle:
     """Colour, hatch, marker and dash of each method, by its place in the study: the same in every figure."""
 
-    def __init__(self, methods: Sequence[str], references: Sequence[str], baseline: str) -> None:
-        self._references = set(references)
+    def __init__(self, methods: Sequence[str], seedless: Sequence[str], baseline: str) -> None:
+        self._seedless = {name: index for index, name in enumerate(seedless)}
         self._baseline = baseline
-        own = [name for name in methods if name not in self._references and name != baseline]
+        own = [name for name in methods if name not in self._seedless and name != baseline]
         self._place = {name: index for index, name in enumerate(own)}
 
     def color(self, method: str) -> str:
-        """Return an RGB hex colour; gray for references, dark gray for the baseline."""
-        if method in self._references:
+        """Return an RGB hex colour; gray for what was not trained here, dark gray for the baseline."""
+        if method in self._seedless:
             return REFERENCE_COLOR
         if method == self._baseline:
             return BASELINE_COLOR
@@ -96,11 +96,13 @@ class MethodStyle:
 
     def hatch(self, method: str) -> str:
         """Return the pattern of bars."""
-        return HATCHES[self._place[method] % len(HATCHES)] if method in self._place else ""
+        place = self._place.get(method, self._seedless.get(method, 0))
+        return HATCHES[place % len(HATCHES)]
 
     def marker(self, method: str) -> str:
         """Return the marker of points."""
-        return MARKERS[(self._place[method] + 1) % len(MARKERS)] if method in self._place else "o"
+        place = self._place[method] + 1 if method in self._place else self._seedless.get(method, 0)
+        return MARKERS[place % len(MARKERS)]
 
     def dash(self, method: str) -> Any:
         """Return the dash pattern of lines."""

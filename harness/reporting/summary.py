@@ -90,8 +90,8 @@ def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]], riv
 
 
 def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
-    """Describe the cells of one column without comparing them; a reference counts once, not once per seed."""
-    trained = np.array([method not in study.references for method in block.methods])
+    """Describe the cells of one column without comparing them; what has no seed counts once, not once per seed."""
+    trained = np.array([method not in study.seedless for method in block.methods])
     used = trained[:, None] | (np.arange(len(block.seeds)) == 0)
     failed, missing, total = column.failed * used, column.missing * used, column.total * used
     planned = total > 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,14 +13,15 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
 import harness.compat  # noqa: F401
 from harness.errors import HarnessError
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
-from harness.evaluation.external import ExternalModel, evaluate_external, load_external
+from harness.evaluation.external import evaluate_external, load_external
+from harness.external import ExternalEntry, ExternalModel, resolve_external
+from harness.files import file_sha256
 from harness.networks.build import build_network
 from harness.spec import NetworkSpec, SetSpec
 from tests.evaluation.conftest import SCALE, TinyNetwork
@@ -45,11 +48,12 @@ def published(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def model(path: Path, **changes: Any) -> ExternalModel:
-    return ExternalModel(**{"name": "theirs", "weights": str(path), "network": "small", **changes})
+    entry = ExternalEntry(**{"weights": str(path), "network": "small", **changes})
+    return resolve_external("theirs", entry, NETWORKS, Path())
 
 
 def loaded(path: Path, **changes: Any) -> dict[str, torch.Tensor]:
-    return load_external(model(path, **changes), NETWORKS, SCALE).state_dict()
+    return load_external(model(path, **changes), SCALE).state_dict()
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -65,31 +69,21 @@ def test_every_way_to_save_and_to_name(tmp_path: Path) -> None:
         ("plain.safetensors", {}),
         ("bare.pth", {}),
         ("published.pth", {}),
-        ("both.pth", {"choice": "params_ema"}),
+        ("both.pth", {"key": "params_ema"}),
         ("plain.safetensors", {"network": SRRESNET, "arguments": ARGUMENTS}),
+        ("plain.safetensors", {"sha256": file_sha256(tmp_path / "plain.safetensors")}),
     ):
         assert same(loaded(tmp_path / name, **changes), state(1)), name
-    assert same(loaded(tmp_path / "both.pth", choice="params"), state(2))
+    assert same(loaded(tmp_path / "both.pth", key="params"), state(2))
 
 
 def test_rows(benchmarks: Path, tmp_path: Path) -> None:
     save_file(state(1), tmp_path / "plain.safetensors")
-    rows = evaluate_external(model(tmp_path / "plain.safetensors"), NETWORKS, [TINY], benchmarks, SCALE)
+    rows = evaluate_external(model(tmp_path / "plain.safetensors"), [TINY], benchmarks, SCALE)
     network = build_network(NETWORKS["small"], 1)
-    expected = evaluate_checkpoint(network, Method("small", "external:theirs", "external"), [TINY], benchmarks, SCALE)
+    expected = evaluate_checkpoint(network, Method("small", "theirs", "external"), [TINY], benchmarks, SCALE)
     pd.testing.assert_frame_equal(rows, expected)
     assert rows["seed"].isna().all()
-
-
-def test_identity_follows_the_bytes(tmp_path: Path) -> None:
-    path, copy = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    save_file(state(1), path)
-    copy.write_bytes(path.read_bytes())
-    before = model(path).identity()
-    assert model(copy).identity() == before
-    assert model(path, choice="params").identity() != before
-    save_file(state(2), path)
-    assert model(path).identity() != before
 
 
 class Trojan:
@@ -126,7 +120,8 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, dict[str, Any], str]]:
     x2 = {"network": SRRESNET, "arguments": dict(double.arguments)}
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("absent.pth", {}, "no such weight file"),
-        ("folder.pth", {}, "no such weight file"),
+        ("folder.pth", {}, "a folder; name the file in it"),
+        ("good.safetensors", {"sha256": "0" * 64}, f"not {'0' * 64}: another or a damaged file"),
         ("empty.pth", {}, "truncated or corrupt"),
         ("empty.safetensors", {}, "truncated or corrupt"),
         ("garbage.pth", {}, "garbage.pth"),
@@ -137,7 +132,9 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, dict[str, Any], str]]:
         ("object.pth", {}, "refused"),
         ("list.pth", {}, "holds a list, not weights by name"),
         ("numbers.pth", {}, "holds no weights by name"),
-        ("both.pth", {}, "choose params"),
+        ("both.pth", {}, "choose by key: params (raw) or params_ema (averaged)"),
+        ("both.pth", {"key": "parms"}, "holds no 'parms'; it holds: params, params_ema"),
+        ("good.safetensors", {"key": "params"}, "holds one set of weights, without a key; leave out key 'params'"),
         ("wide.safetensors", {}, "conv_first.weight (12, 3, 3, 3) instead of (8, 3, 3, 3)"),
         ("x2.safetensors", {}, "lacks upconv2"),
         ("x2.safetensors", x2, "maps 3x16x16 to 3x32x32, but the scale is 4"),
@@ -157,57 +154,66 @@ def test_bad_files_are_told_in_one_line_each(tmp_path: Path, capsys: pytest.Capt
             loaded(path, **changes)
         message = str(caught.value)
         assert text in message, case
-        assert message.startswith("external theirs: "), case
+        described = any(word in message for word in ("catalogue", "unknown; allowed"))  # before a file is looked at
+        assert message.startswith("external theirs: ") != described, case
         assert "\n" not in message, case
     assert "pickled code ran" not in capsys.readouterr().out
 
 
-def test_names_become_parts_of_file_names() -> None:
-    for name in ("", "a/b", "../x", "two words"):
-        with pytest.raises(ValidationError):
-            ExternalModel(name=name, weights="x.pth", network="small")
-
-
 def test_without_spandrel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(HarnessError, match=r"external theirs: network 'spandrel': not installed; run `pip install"):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    (tmp_path / "x.pth").write_bytes(b"x")
+    with pytest.raises(HarnessError, match=r"^external theirs: network 'spandrel': not installed; run `pip install"):
         loaded(tmp_path / "x.pth", network="spandrel")
+
+
+class Descriptor:
+    """What spandrel returns, as far as it is used."""
+
+    def __init__(self, network: nn.Module, channels: int) -> None:
+        self.model = network.requires_grad_(False).eval()
+        self.input_channels = channels
+        self.architecture = SimpleNamespace(name="Tiny")
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return self.model(images)
+
+
+class Loader:
+    """Recognizes TinyNetwork."""
+
+    def __init__(self, device: str) -> None:
+        assert device == "cpu"
+
+    def load_from_state_dict(self, weights: dict[str, torch.Tensor]) -> Descriptor:
+        if "conv.weight" not in weights:
+            raise ValueError("Unsupported\nmodel")
+        network = TinyNetwork()
+        network.load_state_dict({name: weights[name] for name in network.state_dict()})
+        return Descriptor(network, 1 if "gray" in weights else 3)
 
 
 def test_with_spandrel(benchmarks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in with the few names of spandrel that are used."""
     stand_in = ModuleType("spandrel")
-
-    class ImageModelDescriptor:
-        def __init__(self, network: nn.Module, channels: int) -> None:
-            self.model = network.requires_grad_(False).eval()
-            self.input_channels = channels
-            self.architecture = SimpleNamespace(name="Tiny")
-
-        def __call__(self, images: torch.Tensor) -> torch.Tensor:
-            return self.model(images)
-
-    class ModelLoader:
-        def __init__(self, device: str) -> None:
-            assert device == "cpu"
-
-        def load_from_file(self, path: Path) -> ImageModelDescriptor:
-            if path.stat().st_size == 0:
-                raise ValueError("Unsupported\nmodel")
-            return ImageModelDescriptor(TinyNetwork(), path.stat().st_size)
-
-    stand_in.__dict__.update(ImageModelDescriptor=ImageModelDescriptor, ModelLoader=ModelLoader)
+    stand_in.__spec__ = ModuleSpec("spandrel", None)
+    stand_in.__dict__.update(
+        ImageModelDescriptor=Descriptor, ModelLoader=Loader, canonicalize_state_dict=lambda weights: weights
+    )
     monkeypatch.setitem(sys.modules, "spandrel", stand_in)
-    for size in (0, 1, 3):
-        (tmp_path / f"{size}.pth").write_bytes(b"x" * size)
-    rows = evaluate_external(model(tmp_path / "3.pth", network="spandrel"), NETWORKS, [TINY], benchmarks, SCALE)
-    expected = evaluate_checkpoint(TinyNetwork(), Method("", "external:theirs", "external"), [TINY], benchmarks, SCALE)
+    tiny = TinyNetwork().state_dict()
+    torch.save({"params": {"other": torch.zeros(1)}, "params_ema": tiny}, tmp_path / "both.pth")
+    torch.save({**tiny, "gray": torch.zeros(1)}, tmp_path / "gray.pth")
+    external = model(tmp_path / "both.pth", network="spandrel", key="params_ema")
+    rows = evaluate_external(external, [TINY], benchmarks, SCALE)
+    expected = evaluate_checkpoint(TinyNetwork(), Method("", "theirs", "external"), [TINY], benchmarks, SCALE)
     pd.testing.assert_frame_equal(rows, expected)
     for file, changes, text in (
-        ("0.pth", {}, "spandrel cannot load it (ValueError: Unsupported model)"),
-        ("1.pth", {}, "does not map one RGB image to another"),
-        ("9.pth", {}, "no such weight file"),
-        ("3.pth", {"choice": "params"}, "leave them out"),
+        ("both.pth", {}, "choose by key: params (raw) or params_ema (averaged)"),
+        ("both.pth", {"key": "params"}, "spandrel cannot load it (ValueError: Unsupported model); name the network"),
+        ("gray.pth", {}, "a Tiny model that does not map one RGB image to another"),
+        ("absent.pth", {}, "no such weight file"),
+        ("both.pth", {"arguments": {"scale": 4}}, "spandrel finds them in the weights; leave them out"),
     ):
         with pytest.raises(HarnessError) as caught:
             loaded(tmp_path / file, network="spandrel", **changes)

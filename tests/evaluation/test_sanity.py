@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import cli
+from harness import cli, cli_evaluate
 from harness.datasets.benchmark import generate
 from harness.evaluation.evaluate import evaluate_reference
 from harness.spec import SetSpec
@@ -51,7 +51,7 @@ def test_classic_bicubic_row_in_the_table_of_an_experiment(
     experiment.write_text(text)
     cli.benchmark(experiment, "Set5")
     for reference in ("bicubic", "bicubic_matlab"):
-        cli.evaluate(experiment, reference=reference)
+        cli_evaluate.evaluate(experiment, reference=reference)
     cli.aggregate(experiment, partial=True)
     cli.tables(experiment)
     table = pd.read_csv("reports/classic/tables/psnr_y.csv").set_index(["method", "column"])["mean"]

@@ -26,9 +26,9 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def refusal(path: Path, choice: Any = None) -> str:
+def refusal(path: Path, key: str | None = None) -> str:
     with pytest.raises(HarnessError) as caught:
-        load_weights(path, choice)
+        load_weights(path, key)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(path))
@@ -120,12 +120,23 @@ def test_two_sets_need_a_choice(tmp_path: Path, network: nn.Module) -> None:
     averaged = {name: tensor * 2 for name, tensor in raw.items()}
     path = tmp_path / "both.pth"
     torch.save({"params": raw, "params_ema": averaged}, path)
-    assert "choose params (raw) or params_ema (averaged)" in refusal(path)
+    assert "holds 2 sets of weights; choose by key: params (raw) or params_ema (averaged)" in refusal(path)
     assert equal(load_weights(path, "params"), raw)
     assert equal(load_weights(path, "params_ema"), averaged)
     torch.save({"params_ema": averaged}, path)
     assert equal(load_weights(path), averaged)
     assert "holds no 'params'; it holds: params_ema" in refusal(path, "params")
+    torch.save(raw, path)
+    assert "holds one set of weights, without a key; leave out key 'params'" in refusal(path, "params")
+
+
+def test_sets_under_other_names(tmp_path: Path, network: nn.Module) -> None:
+    raw, path = network.state_dict(), tmp_path / "other.pth"
+    torch.save({"epoch": 3, "optimizer": {"state": {}, "param_groups": []}, "state_dict": raw}, path)
+    assert equal(load_weights(path), raw)
+    torch.save({"g": raw, "d": {"weight": torch.zeros(1)}}, path)
+    assert "choose by key: g or d" in refusal(path)
+    assert equal(load_weights(path, "g"), raw)
 
 
 def test_things_that_are_not_weights(tmp_path: Path) -> None:
@@ -148,6 +159,22 @@ def test_published_names_of_the_body(tmp_path: Path, network: nn.Module) -> None
     path = tmp_path / "published.pth"
     torch.save({"params": published}, path)
     load_into(network, load_weights(path), path)
+
+
+class OwnNames(nn.Module):
+    """A network whose own names look like the published ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body1 = nn.Sequential(nn.Conv2d(3, 3, 1))
+
+
+def test_a_network_with_such_names_of_its_own_keeps_them(tmp_path: Path) -> None:
+    network, other = OwnNames(), OwnNames()
+    path = tmp_path / "own.pth"
+    torch.save({"params": {f"module.{name}": tensor for name, tensor in network.state_dict().items()}}, path)
+    load_into(other, load_weights(path), path)
+    assert equal(other.state_dict(), network.state_dict())
 
 
 def test_names_of_rrdb_and_own_networks_stay(networks: dict[str, NetworkSpec]) -> None:

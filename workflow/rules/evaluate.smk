@@ -44,3 +44,27 @@ rule evaluate_reference:
         "evaluate {wildcards.reference}"
     shell:
         "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference} 2>&1 | tee {log}"
+
+
+rule evaluate_external:
+    input:
+        weights=lambda wildcards: experiment.weights_of(wildcards.external),
+        sets=experiment.sets,
+    output:
+        f"results/metrics/{{external}}/{experiment.evaluation}.parquet",
+    log:
+        "results/logs/evaluate/{external}.log",
+    wildcard_constraints:
+        external=r"external\.[\w-]+\.[0-9a-f]{8}",
+    conda:
+        "../../environment.yml"
+    threads: experiment.training.threads
+    resources:
+        gpu=min(1, experiment.gpus),
+    params:
+        experiment=experiment.path,
+        code=experiment.code("evaluate"),
+    message:
+        "evaluate {wildcards.external}"
+    shell:
+        "python -m harness evaluate {params.experiment:q} --external {wildcards.external} 2>&1 | tee {log}"

@@ -43,6 +43,7 @@ rule figures:
     input:
         rules.tables.output,
         experiment.weights,
+        experiment.external_weights,
     output:
         report(experiment.figures(".png"), caption="../report/figure.rst", category="Figures"),
         experiment.figures(".pdf"),
@@ -63,6 +64,7 @@ rule report:
     input:
         rules.tables.output,
         rules.figures.output,
+        experiment.external_weights,
     output:
         report(
             f"reports/{experiment.name}/report.html",

@@ -103,7 +103,8 @@ def write_gallery(
 
 
 def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
-    """Return each method's function of a whole image, None for a run that has no weights."""
+    """Return each method's function of a whole image, None for what has no weights."""
+    from harness.evaluation.external import load_external
     from harness.evaluation.trained import load_network
     from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
 
@@ -121,6 +122,9 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
             found[method] = apply(ReferenceUpscaler(method, study.scale))
             continue
         try:
+            if model := study.external(method):
+                found[method] = apply(NetworkUpscaler(load_external(model, study.scale), study.scale, "cpu"))
+                continue
             spec = validate(records.documents[key]["spec"], RunSpec, "run.json", "spec")
             network = load_network(spec, records.folders[key] / "weights.safetensors")
         except (KeyError, ValidationError, HarnessError):

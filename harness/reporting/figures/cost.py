@@ -25,7 +25,7 @@ def quality_against_cost(
     label = metric_label(metric)
     rows = summary[summary["metric"] == metric]
     rows = rows[rows["scope"] == widest_scope(rows)]
-    look = MethodStyle(study.all_methods, study.references, study.baseline)
+    look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     networks = study.networks
     with styled(COLUMN * min(len(networks), 2) + 0.6, 2.7 * -(-len(networks) // 2)) as figure:
         across = min(len(networks), 2)

@@ -26,7 +26,7 @@ _PANELS = (
 
 def training_curves(histories: Histories, study: Study, folder: Path, name: str = "curves") -> list[Path]:
     """Draw training L1, held-out L1 and learning rate over iterations: the mean over seeds and the range of seeds."""
-    look = MethodStyle(study.all_methods, study.references, study.baseline)
+    look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     networks = study.networks
     with styled(PAGE, 0.5 + 2.0 * len(networks)) as figure:
         axes = figure.subplots(len(networks), len(_PANELS), squeeze=False)

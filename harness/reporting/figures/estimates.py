@@ -25,9 +25,9 @@ def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name:
     last = (
         rows.drop_duplicates(["network", "scope", "column"]).groupby(["network", "scope"], sort=False)["column"].last()
     )
-    methods = [m for m in study.methods if m != study.baseline] or list(study.references)
+    methods = [m for m in study.methods if m != study.baseline] or list(study.seedless)
     scopes = [s for s in (*study.datasets, AVERAGE) if (rows["scope"] == s).any()]
-    look = MethodStyle(study.all_methods, study.references, study.baseline)
+    look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     step = 0.8 / max(len(methods), 1)
     height = 0.8 + len(study.networks) * (0.25 + len(scopes) * max(0.3, 0.13 * len(methods)))
     with styled(PAGE * 0.75, height) as figure:

@@ -31,7 +31,7 @@ def gain_bars(summary: pd.DataFrame, study: Study, metric: str, folder: Path, na
     rows = summary[summary["metric"] == metric]
     rows = rows[rows["scope"] == widest_scope(rows)]
     columns = [name for name in (*study.degradations, AVERAGE) if (rows["column"] == name).any()]
-    look = MethodStyle(study.all_methods, study.references, study.baseline)
+    look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     networks = study.networks
     with styled(PAGE, 0.5 + 2.0 * len(networks)) as figure:
         axes = figure.subplots(len(networks), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -81,10 +81,8 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
     rows = summary[(summary["metric"] == metric) & (summary["method"] != study.baseline)]
     scopes = [name for name in (*study.datasets, AVERAGE) if (rows["scope"] == name).any()]
     columns = [name for name in (*study.degradations, AVERAGE) if (rows["column"] == name).any()]
-    panels = [
-        (n, m) for n in study.networks for m in study.methods_of(n) if m not in (study.baseline, *study.references)
-    ]
-    panels = panels or [(n, m) for n in study.networks for m in study.references]
+    panels = [(n, m) for n in study.networks for m in study.methods_of(n) if m not in (study.baseline, *study.seedless)]
+    panels = panels or [(n, m) for n in study.networks for m in study.methods_of(n) if m != study.baseline]
     shown = rows[rows["method"].isin([method for _, method in panels])]
     reach = float(np.nanmax(np.abs(shown["difference"].to_numpy(np.float64)), initial=5 * 10.0**-label.decimals))
     across = 2 if len(panels) > 1 else 1
