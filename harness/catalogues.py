@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from harness.datasets.catalogue import DatasetEntry, load_catalogue
 from harness.degradations.fixed import RECIPES, VERSION
 from harness.degradations.spec import TrainingDegradation, training_degradation
 from harness.errors import HarnessError
-from harness.regularizers import available
+from harness.regularizers import available, offered
 from harness.spec import NetworkSpec
 from harness.yamlfile import StrictModel, load_mapping, load_yaml, validate
 
@@ -77,10 +78,15 @@ class Catalogues:
             variants_file=folder / "regularizers.yaml",
         )
 
+    @cached_property
+    def regularizers(self) -> set[str]:
+        """Regularizers of the harness, and those that installed packages offer as entry points."""
+        return {*available(), *offered()}
+
     @property
     def variant_names(self) -> set[str]:
-        """Catalogued variants, and every regularizer there is a file of: it can be named with its default options."""
-        return set(self.variants) | set(available())
+        """Catalogued variants, and every regularizer with a file or entry point: its name means its defaults."""
+        return set(self.variants) | self.regularizers
 
     def variant(self, name: str) -> VariantEntry:
         """Return the variant called ``name``.
@@ -90,7 +96,7 @@ class Catalogues:
         """
         if name in self.variants:
             return self.variants[name]
-        if name in available():
+        if name in self.regularizers:
             return VariantEntry(regularizer=name)
         raise HarnessError(
             f"{self.variants_file}: {name!r}: no such variant; allowed: {', '.join(sorted(self.variant_names))}"

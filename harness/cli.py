@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from harness import cli_cluster, cli_data, cli_evaluate, cli_plan
+from harness import cli_cluster, cli_data, cli_evaluate, cli_plan, cli_regularizers
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ cli_data.register(app)
 cli_plan.register(app)
 cli_cluster.register(app)
 cli_evaluate.register(app)
+cli_regularizers.register(app)
 
 ExperimentFile = Annotated[Path, typer.Argument(help="Experiment file, such as configs/experiments/demo.yaml.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]

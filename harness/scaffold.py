@@ -9,6 +9,7 @@ from string import Template
 
 from harness.errors import HarnessError
 from harness.files import write_text
+from harness.regularizers import HELPERS
 
 _TEMPLATE = Path(__file__).parent / "templates" / "regularizer.py.txt"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -30,7 +31,7 @@ def new_regularizer(name: str, root: Path) -> list[Path]:
     Raises:
         HarnessError: the name cannot be used, or one of the files is there already.
     """
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in ("base", "conformance"):
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in HELPERS:
         raise HarnessError(f"new-regularizer: name {name!r}: use lower-case letters, digits and _, such as my_dropout")
     targets = {
         root / "harness" / "regularizers" / f"{name}.py": Template(_TEMPLATE.read_text(encoding="utf-8")),

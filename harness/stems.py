@@ -15,7 +15,7 @@ from typing import Any
 from harness.catalogues import Catalogues
 from harness.errors import HarnessError
 from harness.files import content_hash
-from harness.regularizers import available, resolve_options
+from harness.regularizers import resolve_options
 from harness.spec import RegularizerSpec
 
 NEVER = "(?!)"
@@ -51,8 +51,13 @@ class Stems:
         return "|".join([*sorted({re.escape(name) for name in names} - {text}), rf"{text}(?:{_MARK}[\w-]+)?"])
 
     def others(self, regularizers: Iterable[str]) -> str:
-        """Return a regular expression of the stems of all catalogued regularizers but some."""
-        rest = self._regularizers() - set(regularizers)
+        """Return a regular expression of the stems of all catalogued regularizers but some.
+
+        Args:
+            regularizers: their names; of an import path, with ``_`` for all that is no letter or digit.
+        """
+        known = set(regularizers)
+        rest = {name for name in self._regularizers() if _as_name(name) not in known}
         return "|".join(self.pattern(name) for name in sorted(rest)) or NEVER
 
     def regularizer(self, stem: str) -> str:
@@ -69,7 +74,7 @@ class Stems:
         raise HarnessError(f"{self._catalogues.variants_file}: {stem!r}: no variant's folder is called so")
 
     def _regularizers(self) -> set[str]:
-        return {entry.regularizer for entry in self._catalogues.variants.values()} | set(available())
+        return {entry.regularizer for entry in self._catalogues.variants.values()} | self._catalogues.regularizers
 
     def _names(self, network: str, regularizer: str) -> dict[str, str]:
         """Return the catalogued names of a regularizer by what they mean on a network, the first name of each."""

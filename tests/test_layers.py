@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("preflight", "workflow"),
     ("merge", "planning", "scaffold"),
     ("doctor",),
-    ("cli_cluster", "cli_data", "cli_evaluate", "cli_plan", "cli", "__main__"),
+    ("cli_cluster", "cli_data", "cli_evaluate", "cli_plan", "cli_regularizers", "cli", "__main__"),
 )
 """Modules of the package, lowest first; a name stands for all modules below it. A module imports from its own layer and
 from lower ones. The stages that compute lie below `experiment`: nothing reads configuration behind a spec's back."""

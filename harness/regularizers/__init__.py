@@ -24,13 +24,19 @@ ENTRY_POINTS = "harness.regularizers"
 """The group under which other packages offer regularizers."""
 
 _FOLDER = Path(__file__).parent
-_HELPERS = frozenset({"base", "conformance"})  # and every name that starts with an underscore
+HELPERS = frozenset({"base", "conformance", "conformance_processes", "conformance_trial"})
+"""Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 
 def available() -> list[str]:
     """Return the names of the regularizers in this folder, sorted."""
     names = (path.stem for path in _FOLDER.glob("*.py"))
-    return sorted(name for name in names if name not in _HELPERS and not name.startswith("_"))
+    return sorted(name for name in names if name not in HELPERS and not name.startswith("_"))
+
+
+def offered() -> dict[str, str]:
+    """Return the regularizers that installed packages offer as entry points: name to import path."""
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
 
 
 def load_regularizer(name: str) -> type[Regularizer]:
@@ -64,7 +70,7 @@ def _import_path(name: str) -> str:
         return name
     if name in available():
         return f"{__name__}.{name}"
-    foreign = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    foreign = offered()
     if name in foreign:
         return foreign[name]
     choices = ", ".join([*available(), *sorted(foreign)])

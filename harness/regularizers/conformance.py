@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from random import getstate
 from typing import Any
 
@@ -24,85 +21,21 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.compiled import compile_network
-from harness.networks.sizes import input_multiple
-from harness.networks.taps import Taps
 from harness.regularizers.base import Regularizer
-from harness.rng import Draws, torch_stream
+from harness.regularizers.conformance_processes import two_processes_equal_one
+from harness.regularizers.conformance_trial import GROUND_TRUTHS, ITERATIONS, SEED, Case, Step, Trial, small_networks
 from harness.spec import NetworkSpec
-from harness.yamlfile import StrictModel, load_mapping, validate
+from harness.yamlfile import StrictModel, validate
 
-ITERATIONS = 100
-"""Of the pretended training."""
-
-_CATALOGUE = Path(__file__).resolve().parents[2] / "configs" / "networks.yaml"
-_SEED = 5
-_GROUND_TRUTHS = 4
 _LATER = 30
-_LEAST_SIDE = 8  # pixels
-
-
-@dataclass(frozen=True)
-class Case:
-    """A regularizer with options on a network."""
-
-    regularizer: type[Regularizer]
-    options: StrictModel
-    network: NetworkSpec
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one forward and backward pass gave."""
-
-    output: Tensor
-    loss: Tensor
-    gradients: list[Tensor | None]
-
-
-class Trial:
-    """A fresh network with the regularizer attached."""
-
-    def __init__(self, case: Case, rows: Sequence[int] | None = None) -> None:
-        self.network = build_network(case.network, _SEED)
-        self.regularizer = case.regularizer(case.options)
-        self.views = self.regularizer.views
-        self.rows = list(range(self.views * _GROUND_TRUTHS)) if rows is None else list(rows)
-        self.draws = Draws(_SEED, 1, 0, self.rows)
-        self.taps = Taps(self.network, case.network.taps)
-        self.regularizer.attach(self.network, self.taps, lambda: self.draws)
-        self.features = self.taps.capture("features") if self.regularizer.uses_features else None
-
-    def step(self, iteration: int, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
-        """Run iteration ``iteration`` (1-based) without changing weights; ``network`` may be a compiled one."""
-        self.draws = Draws(_SEED, iteration, 0, self.rows)
-        self.regularizer.set_progress(Fraction(iteration, ITERATIONS))
-        images = self.images()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            output = (self.network if network is None else network)(images)
-        penalty = self.regularizer.penalty(self.features.tensor if self.features else None)
-        loss = output.float().square().mean()
-        if penalty is not None:
-            loss = loss + penalty
-        parameters = [*self.network.parameters(), *self.regularizer.parameters()]
-        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return Step(output.detach(), loss.detach(), list(gradients))
-
-    def images(self) -> Tensor:
-        """Return one random image for each row, (rows, 3, H, W) in [0, 1]."""
-        side = max(_LEAST_SIDE, input_multiple(self.network))
-        return torch.stack([torch.rand(3, side, side, generator=torch_stream("conformance", r)) for r in self.rows])
-
-    def end(self) -> None:
-        """Take out the regularizer and the capture of its features."""
-        self.regularizer.detach()
-        if self.features:
-            self.features.remove()
 
 
 def check(
     regularizer: type[Regularizer],
     options: Mapping[str, Any] | None = None,
     networks: Mapping[str, NetworkSpec] | None = None,
+    processes: bool = True,
+    thorough: bool = False,
 ) -> list[str]:
     """Check a regularizer's conformance.
 
@@ -110,6 +43,8 @@ def check(
         regularizer: the class.
         options: its options; the defaults complete them.
         networks: on which networks, by name; by default :func:`small_networks`.
+        processes: share a batch between two processes, which takes seconds.
+        thorough: compile to machine code too, which takes a minute for each network and needs a C++ compiler.
 
     Returns:
         Problems, one line each, that name check, network and remedy. Empty if all is well.
@@ -120,17 +55,14 @@ def check(
         checked = validate(dict(options or {}), regularizer.Options, name, "options")
     except HarnessError as error:
         return [*problems, str(error)]
-    for label, network in (small_networks() if networks is None else networks).items():
-        case = Case(regularizer, checked, network)
-        for each in _EACH:
+    chosen = small_networks() if networks is None else networks
+    cases = {label: Case(regularizer, checked, network) for label, network in chosen.items()}
+    for label, case in cases.items():
+        for each in (*_EACH, *_THOROUGH[: thorough * len(_THOROUGH)]):
             problems += [f"{name} on {label}: {problem}" for problem in _guarded(each, case)]
+    if processes:
+        problems += [f"{name} {problem}" for problem in two_processes_equal_one(cases)]
     return problems
-
-
-def small_networks() -> dict[str, NetworkSpec]:
-    """Return a small one of each kind of network in ``configs/networks.yaml``, by name."""
-    networks = load_mapping(_CATALOGUE, NetworkSpec)
-    return {name: spec for name, spec in networks.items() if name.endswith("_small") and "_x1" not in name}
 
 
 def _guarded(each: Callable[[Case], Iterator[str]], case: Case) -> Iterator[str]:
@@ -183,7 +115,7 @@ def _gradients_flow(case: Case) -> Iterator[str]:
 
 
 def _evaluation_is_unaffected(case: Case) -> Iterator[str]:
-    plain = build_network(case.network, _SEED).eval()
+    plain = build_network(case.network, SEED).eval()
     trial = Trial(case)
     trial.step(1)
     trial.network.eval()
@@ -200,14 +132,14 @@ def _leaves_no_trace(case: Case) -> Iterator[str]:
     trial.step(1)
     if _global_states() != before:
         yield "it draws from a global random state; draw from draws() only, or resumed runs differ"
-    fresh = build_network(case.network, _SEED).state_dict()
+    fresh = build_network(case.network, SEED).state_dict()
     weights = trial.network.state_dict()
     if list(weights) != list(fresh) or any(not torch.equal(fresh[name], weights[name]) for name in fresh):
         yield "it changes the network's weights or adds to them; keep learned parts in parameters()"
     trial.end()
     if hooks := _hook_count(trial.network):
         yield f"detach leaves {hooks} hooks in the network; put handles into self._handles"
-    plain = build_network(case.network, _SEED)
+    plain = build_network(case.network, SEED)
     if not torch.equal(plain(trial.images()), trial.network(trial.images())):
         yield "after detach the network in train() is not the plain network"
 
@@ -225,9 +157,27 @@ def _keeps_no_state(case: Case) -> Iterator[str]:
         yield "an iteration depends on those before it; make set_progress a function of fraction and draws()"
 
 
+def _resumes(case: Case) -> Iterator[str]:
+    straight, resumed = Trial(case), Trial(case)
+    straight.learn(1)
+    straight.learn(2)
+    resumed.resume(straight)
+    if not _same(straight.step(3), resumed.step(3)):
+        yield "a run that goes on from saved weights differs from one that was not stopped; keep nothing between steps"
+
+
+def _explains_missing_taps(case: Case) -> Iterator[str]:
+    try:
+        Trial(Case(case.regularizer, case.options, case.network.model_copy(update={"taps": {}})))
+    except HarnessError:
+        pass  # one line for the user
+    except Exception as error:
+        yield f"on a network without taps attach raises {type(error).__name__}; ask taps, which raises HarnessError"
+
+
 def _rows_are_independent(case: Case) -> Iterator[str]:
     whole = Trial(case)
-    chosen = [view * _GROUND_TRUTHS + truth for view in range(whole.views) for truth in (1, 2)]
+    chosen = [view * GROUND_TRUTHS + truth for view in range(whole.views) for truth in (1, 2)]
     part = Trial(case, rows=chosen)
     for iteration in (1, _LATER):
         if not torch.allclose(whole.step(iteration).output[chosen], part.step(iteration).output, atol=1e-5):
@@ -237,7 +187,7 @@ def _rows_are_independent(case: Case) -> Iterator[str]:
 
 def _works_in_bf16(case: Case) -> Iterator[str]:
     views = case.regularizer(case.options).views
-    trial = Trial(case, rows=[view * _GROUND_TRUTHS for view in range(views)])  # bf16 is slow on many CPUs
+    trial = Trial(case, rows=[view * GROUND_TRUTHS for view in range(views)])  # bf16 is slow on many CPUs
     step = trial.step(2, torch.bfloat16)
     if step.output.dtype != _plain_bf16(case, trial):
         yield f"under bf16 autocast the network's output becomes {step.output.dtype}; keep the precision of features"
@@ -247,7 +197,7 @@ def _works_in_bf16(case: Case) -> Iterator[str]:
 
 def _plain_bf16(case: Case, trial: Trial) -> torch.dtype:
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        output: Tensor = build_network(case.network, _SEED)(trial.images())
+        output: Tensor = build_network(case.network, SEED)(trial.images())
     return output.dtype
 
 
@@ -260,6 +210,17 @@ def _compiles(case: Case) -> Iterator[str]:
     for iteration in (1, 2, ITERATIONS):
         if not _same(eager.step(iteration), traced.step(iteration, network=network)):
             yield "compiled, the network computes something else; keep Python state out of hooks"
+            return
+
+
+def _compiles_to_machine_code(case: Case) -> Iterator[str]:
+    eager, traced = Trial(case), Trial(case)
+    traced.step(1)
+    network = compile_network(traced.network)
+    for iteration in (1, _LATER):
+        one, other = eager.step(iteration), traced.step(iteration, network=network)
+        if not torch.allclose(one.output, other.output, atol=1e-4):
+            yield "compiled to machine code, the network's output differs; keep Python state out of hooks"
             return
 
 
@@ -284,7 +245,10 @@ _EACH = (
     _leaves_no_trace,
     _is_deterministic,
     _keeps_no_state,
+    _resumes,
+    _explains_missing_taps,
     _rows_are_independent,
     _works_in_bf16,
     _compiles,
 )
+_THOROUGH = (_compiles_to_machine_code,)

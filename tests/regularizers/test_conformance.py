@@ -12,9 +12,13 @@ from torch import Tensor, nn
 
 from harness.networks.taps import Taps
 from harness.regularizers import available, load_regularizer
-from harness.regularizers.base import DrawsSource, Regularizer
-from harness.regularizers.conformance import check, small_networks
+from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes
+from harness.regularizers.conformance import check
+from harness.regularizers.conformance_processes import two_processes_equal_one
+from harness.regularizers.conformance_trial import Case, small_networks
 from harness.yamlfile import StrictModel
+
+SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("dropout", {"positions": ["all"]}),
@@ -26,17 +30,20 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("name", available())
 def test_defaults(name: str) -> None:
-    problems = check(load_regularizer(name))
+    problems = check(load_regularizer(name), processes=False)
     assert not problems, "\n".join(problems)
+
+
+def test_two_processes_for_all_regularizers_at_once() -> None:
+    classes = {name: load_regularizer(name) for name in available()}
+    cases = {name: Case(found, found.Options(), SRRESNET["srresnet_small"]) for name, found in classes.items()}
+    assert list(two_processes_equal_one(cases)) == []
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_variants(name: str, options: dict[str, Any]) -> None:
-    problems = check(load_regularizer(name), options)
+    problems = check(load_regularizer(name), options, processes=False)
     assert not problems, "\n".join(problems)
-
-
-SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
 
 
 class Loose(StrictModel):
@@ -88,7 +95,7 @@ class Breaking(Regularizer):
 
 
 def test_carelessness_is_found_and_explained() -> None:
-    problems = "\n".join(check(Careless, networks=SRRESNET))
+    problems = "\n".join(check(Careless, networks=SRRESNET, processes=False))
     for part in (
         "on srresnet_small: in eval() the network gives other pixels",
         "on srresnet_small: it draws from a global random state; draw from draws() only",
@@ -100,6 +107,56 @@ def test_carelessness_is_found_and_explained() -> None:
         assert part in problems
 
 
+class Forgetful(Regularizer):
+    """Learns a factor that no state saves, looks for a module by itself, and forgets the other processes."""
+
+    uses_features = True
+
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Scale the features by a sum of what was seen."""
+        self.seen = 0.0
+        self._handles.append(taps.apply("last", self._scale) if taps._points else {}["conv"])
+
+    def _scale(self, index: int, features: Tensor) -> Tensor:
+        self.seen += float(features.detach().mean())
+        return features * (1 + self.seen)
+
+    def penalty(self, features: Tensor | None) -> Tensor | None:
+        assert features is not None
+        return features.mean(0).square().sum()
+
+
+class Mindful(Forgetful):
+    """The same penalty, on the mean of the whole batch."""
+
+    def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
+        """Do nothing."""
+
+    def penalty(self, features: Tensor | None) -> Tensor | None:
+        assert features is not None
+        return mean_over_processes(features.mean(0)).square().sum()
+
+
+def test_what_a_resumed_or_shared_run_would_change_is_found() -> None:
+    problems = "\n".join(check(Forgetful, networks=SRRESNET))
+    for part in (
+        "a run that goes on from saved weights differs",
+        "on a network without taps attach raises KeyError",
+        "in two processes the mean of the gradients differs",
+    ):
+        assert part in problems
+    assert check(Mindful, networks=SRRESNET) == [
+        f"{__name__}:Mindful: its module imports torch at the top, which slows every start of Snakemake; "
+        "import it inside functions"
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_machine_code_is_compared_too() -> None:
+    assert check(load_regularizer("dropout"), networks=SRRESNET, processes=False, thorough=True) == []
+
+
 def test_a_missing_default_is_found() -> None:
     problems = check(NoDefault, networks=SRRESNET)
     assert "rate must have a default" in problems[0]
@@ -107,5 +164,5 @@ def test_a_missing_default_is_found() -> None:
 
 
 def test_exceptions_are_reported_not_raised() -> None:
-    problems = check(Breaking, networks=SRRESNET)
+    problems = check(Breaking, networks=SRRESNET, processes=False)
     assert any("gradients flow: raised ValueError: no gates" in problem for problem in problems)
