@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,9 +45,17 @@ class VariantEntry(StrictModel):
         return options
 
 
+def _named_regularizers() -> frozenset[str]:
+    return frozenset({*available(), *offered()})
+
+
 @dataclass(frozen=True)
 class Catalogues:
-    """Everything that an experiment can name."""
+    """Everything that an experiment can name.
+
+    Attributes:
+        regularizers: those of the harness, and those that installed packages offer as entry points.
+    """
 
     networks: dict[str, NetworkSpec]
     variants: dict[str, VariantEntry]
@@ -57,6 +64,7 @@ class Catalogues:
     variants_file: Path
     degradations: tuple[str, ...] = tuple(RECIPES)
     benchmark_version: str = VERSION
+    regularizers: frozenset[str] = field(default_factory=_named_regularizers)
 
     @classmethod
     def load(cls, folder: Path = CONFIGS) -> Catalogues:
@@ -77,11 +85,6 @@ class Catalogues:
             },
             variants_file=folder / "regularizers.yaml",
         )
-
-    @cached_property
-    def regularizers(self) -> set[str]:
-        """Regularizers of the harness, and those that installed packages offer as entry points."""
-        return {*available(), *offered()}
 
     @property
     def variant_names(self) -> set[str]:

@@ -126,6 +126,7 @@ def train(
             state=layout.state(chosen.spec.hash),
             data=layout.pack(training.data),
             heldout=layout.pack(training.heldout),
+            teacher=loaded.teacher_weights(chosen),
             save_every=save_every,
             save_seconds=60 * save_minutes,
         )

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
 from harness.evaluation.weight_files import weights_folder
 from harness.external import ExternalEntry, ExternalModel, resolve_external
-from harness.regularizers import least_iterations, resolve_options, views
+from harness.regularizers import least_iterations, resolve_options, teacher_of, views
 from harness.spec import EvaluationSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
 from harness.stems import Stems
 from harness.yamlfile import StrictModel, load_model, validate
@@ -97,6 +97,7 @@ class Experiment:
         self.name = path.stem
         self.catalogues = catalogues
         self.stems = Stems(catalogues)
+        self._teachers: dict[tuple[str, str], list[Run] | None] = {}
         self._check_names()
         self.training = self._training(file.training, str(path))
         self.runs = tuple(
@@ -107,6 +108,7 @@ class Experiment:
         )
         self._by_name = {run.name: run for run in self.runs}
         self.externals = tuple(self._external(name, entry) for name, entry in file.external.items())
+        self._by_hash = {run.spec.hash: run for run in self.runs}
 
     def run(self, name: str) -> Run:
         """Return the run called ``name``; its label, ``network.variant.s0``, will do.
@@ -149,7 +151,19 @@ class Experiment:
         spec = self._spec(network, entry, source or f"{self.catalogues.variants_file}: {variant}")
         self._check_budget(source or f"variant {variant!r}", spec)
         stem = self.stems.of(network, spec.regularizer, spec.network.initialization)
-        return [Run(network, variant, seed, spec.model_copy(update={"seed": seed}), stem) for seed in self.file.seeds]
+        seeded = [spec.model_copy(update={"seed": seed}) for seed in self.file.seeds]
+        taught = self._taught(network, seeded, source or str(self.path))
+        return [Run(network, variant, one.seed, one, stem) for one in taught]
+
+    def teacher(self, run: Run) -> Run | None:
+        """Return the run whose weights ``run`` learns from, or None."""
+        named = teacher_of(run.spec.regularizer)
+        return None if named is None else self._by_hash[named[1]]
+
+    def teacher_weights(self, run: Run) -> Path | None:
+        """Return the weights that ``run`` learns from, or None."""
+        teacher = self.teacher(run)
+        return None if teacher is None else layout.run(teacher.name) / "weights.safetensors"
 
     @cached_property
     def evaluation(self) -> EvaluationSpec:
@@ -276,6 +290,24 @@ class Experiment:
             str(self.path),
         )
 
+    def _taught(self, network: str, specs: list[RunSpec], source: str) -> list[RunSpec]:
+        """Put the spec hash of the teacher's run, of the same network and seed, in place of the teacher's name."""
+        named = teacher_of(specs[0].regularizer)
+        if named is None:
+            return specs
+        option, teacher = named
+        if teacher not in self.file.variants:
+            names = ", ".join(self.file.variants)
+            raise HarnessError(f"{source}: {option}: {teacher!r}: must be one of the experiment's variants: {names}")
+        key = (network, teacher)
+        if key not in self._teachers:
+            self._teachers[key] = None
+            self._teachers[key] = self.span(network, teacher, self.catalogues.variant(teacher))
+        runs = self._teachers[key]
+        if runs is None:
+            raise HarnessError(f"{source}: {option}: {teacher!r}: learns from itself, directly or through others")
+        return [_with_option(spec, option, run.spec.hash) for spec, run in zip(specs, runs, strict=True)]
+
     def _check_budget(self, who: str, spec: RunSpec) -> None:
         regularizer, training = spec.regularizer, spec.training
         least = least_iterations(regularizer.regularizer, regularizer.options)
@@ -293,6 +325,11 @@ class Experiment:
 
     def _fail(self, field: str, problem: str) -> None:
         raise HarnessError(f"{self.path}: {field}: {problem}")
+
+
+def _with_option(spec: RunSpec, option: str, value: str) -> RunSpec:
+    options = {**spec.regularizer.options, option: value}
+    return spec.model_copy(update={"regularizer": spec.regularizer.model_copy(update={"options": options})})
 
 
 def load_experiment(path: str | Path, catalogues: Catalogues | None = None) -> Experiment:

@@ -56,7 +56,7 @@ class Stems:
         Args:
             regularizers: their names; of an import path, with ``_`` for all that is no letter or digit.
         """
-        known = set(regularizers)
+        known = set(map(_as_name, regularizers))
         rest = {name for name in self._regularizers() if _as_name(name) not in known}
         return "|".join(self.pattern(name) for name in sorted(rest)) or NEVER
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import layout, preflight
-from harness.ablations import Ablation, ablation_names, load_ablation
+from harness.ablations import Ablation, ablation_names, find_run, load_ablation
 from harness.datasets.catalogue import find_entry
 from harness.errors import HarnessError
 from harness.experiment import Experiment, load_experiment
@@ -112,6 +112,18 @@ class Plan:
         entry = find_entry(dataset)
         manifest = file_sha256(entry.manifest_path) if entry.manifest_path else None
         return content_hash([entry.model_dump(mode="json", include=_DECIDING), manifest])
+
+    @property
+    def packs(self) -> dict[str, str]:
+        """The images of every training, as inputs of a rule by their names."""
+        names = {"data": self.training.data, "heldout": self.training.heldout}
+        return {role: str(layout.pack(name) / "index.json") for role, name in names.items()}
+
+    def teacher(self, wildcards: Any) -> list[str]:
+        """Return the weights that a run learns from, an input of its rule: they are made first, and once for all."""
+        run = f"{wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash}"
+        weights = self._experiment.teacher_weights(find_run(self._experiment, run))
+        return [] if weights is None else [str(weights)]
 
     @property
     def gpus(self) -> int:

@@ -134,14 +134,18 @@ class Taps:
         points = self.points(role)
         return Handles([_hook(p, i, function) for i, p in enumerate(points) if only is None or i in only])
 
-    def capture(self, role: str) -> Capture:
+    def capture(self, role: str, always: bool = False) -> Capture:
         """Keep the tensors at the taps of ``role`` of each forward pass in training mode, gradients attached.
 
         They are not copied: an activation behind the tap that works in place changes them.
+
+        Args:
+            role: which taps.
+            always: in ``eval()`` too.
         """
         points = self.points(role)
         capture = Capture(role, len(points))
-        capture._handles = [_hook(p, i, capture._keep) for i, p in enumerate(points)]
+        capture._handles = [_hook(p, i, capture._keep, always) for i, p in enumerate(points)]
         return capture
 
     def channels(self, role: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.regularizers.base import Regularizer
+from harness.regularizers.base import Regularizer, teacher_option
 from harness.spec import RegularizerSpec
 from harness.yamlfile import validate
 
@@ -98,6 +98,12 @@ def build_regularizer(spec: RegularizerSpec) -> Regularizer:
     """
     regularizer = load_regularizer(spec.regularizer)
     return regularizer(validate(spec.options, regularizer.Options, f"regularizer {spec.regularizer}", "options"))
+
+
+def teacher_of(spec: RegularizerSpec) -> tuple[str, str] | None:
+    """Return the option that names a teacher, and what it names; None where the regularizer has no teacher."""
+    option = teacher_option(load_regularizer(spec.regularizer).Options)
+    return None if option is None else (option, str(spec.options[option]))
 
 
 def views(name: str, options: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 The training step uses it like this:
 
+    regularizer.learn_from(teacher)                # once, if its options name one
     regularizer.attach(network, taps, draws)       # once
     regularizer.set_progress(Fraction(t, total))   # before each step
     output = network(images)                       # views of the same ground truths one after the other
@@ -19,7 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from harness.rng import Draws
 from harness.yamlfile import StrictModel
@@ -28,11 +29,25 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from harness.networks.taps import Handles, Taps
+    from harness.networks.teacher import Teacher
 
 DrawsSource = Callable[[], Draws]
 """Returns the random numbers of the current step. Its ``rows`` are the places of this process's images in the global
 batch, all first views before all second views: for eight ground truths seen twice 0 to 15; with two processes 0 to 3
 and 8 to 11 in one, 4 to 7 and 12 to 15 in the other."""
+
+
+_TEACHER = "the option names a variant whose run teaches"
+
+TeacherRun = Annotated[str, _TEACHER]
+"""The type of an option that names a variant of the experiment, such as ``baseline``. The run of that variant, with the
+same network and seed, is trained first, and its network is :attr:`Regularizer.teacher`. In a run's spec the spec hash
+of the teacher's run stands in place of the name, so a student of another teacher is another run."""
+
+
+def teacher_option(options: type[StrictModel]) -> str | None:
+    """Return the name of the option that is a :data:`TeacherRun`, or None; the first if there are several."""
+    return next((name for name, field in options.model_fields.items() if _TEACHER in field.metadata), None)
 
 
 class NoOptions(StrictModel):
@@ -54,6 +69,22 @@ class Regularizer(ABC):
     def __init__(self, options: StrictModel) -> None:
         self.options = options
         self._handles: list[Handles] = []
+        self._teacher: Teacher | None = None
+
+    @property
+    def teacher(self) -> Teacher:
+        """The trained network that :data:`TeacherRun` names; in :meth:`penalty` it has seen the images of the step.
+
+        Raises:
+            RuntimeError: no option of the regularizer is a :data:`TeacherRun`.
+        """
+        if self._teacher is None:
+            raise RuntimeError("no teacher: give Options a field of the type TeacherRun")
+        return self._teacher
+
+    def learn_from(self, teacher: Teacher) -> None:
+        """Take the teacher, before :meth:`attach`; called where :func:`teacher_option` finds one."""
+        self._teacher = teacher
 
     @property
     def uses_features(self) -> bool:

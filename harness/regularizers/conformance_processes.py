@@ -19,7 +19,7 @@ from harness.regularizers.conformance_trial import GROUND_TRUTHS, Case, Trial
 
 ITERATION = 30
 _PROCESSES = 2
-_SECONDS = 300
+_SECONDS = 900
 _TOLERANCE = 1e-3  # relative to the largest value: sums of float32 in another order
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from harness.networks.build import build_network
 from harness.networks.sizes import input_multiple
 from harness.networks.taps import Taps
-from harness.regularizers.base import Regularizer
+from harness.networks.teacher import Teacher
+from harness.regularizers.base import Regularizer, teacher_option
 from harness.rng import Draws, torch_stream
 from harness.spec import NetworkSpec
 from harness.yamlfile import StrictModel, load_mapping
@@ -60,6 +61,10 @@ class Trial:
         self.rows = list(range(self.views * GROUND_TRUTHS)) if rows is None else list(rows)
         self.draws = Draws(SEED, 1, 0, self.rows)
         self.taps = Taps(self.network, case.network.taps)
+        self.teacher = None
+        if teacher_option(case.regularizer.Options):
+            self.teacher = Teacher(build_network(case.network, SEED + 1), case.network.taps)
+            self.regularizer.learn_from(self.teacher)
         self.regularizer.attach(self.network, self.taps, lambda: self.draws)
         self.features = self.taps.capture("features") if self.regularizer.uses_features else None
 
@@ -70,6 +75,8 @@ class Trial:
         images = self.images()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
             output = (self.network if network is None else network)(images)
+            if self.teacher is not None:
+                self.teacher.look(images)
         penalty = self.regularizer.penalty(self.features.tensor if self.features else None)
         loss = output.float().square().mean()
         if penalty is not None:
@@ -85,7 +92,7 @@ class Trial:
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if gradient is not None:
-                    parameter -= _RATE * gradient
+                    parameter.sub_(_RATE * gradient)
 
     def resume(self, other: Trial) -> None:
         """Take over what a saved state holds of ``other``: the weights of the network and the regularizer's own."""

@@ -23,11 +23,14 @@ class Memory:
         folder: where generations are kept.
         learner, source: what changes during training.
         code: SHA-256 of the code that trains; a finished state of other code is not taken for a result.
+        teacher: SHA-256 of the weights that the regularizer learns from, if it learns from any.
     """
 
-    def __init__(self, folder: StateFolder, learner: Learner, source: BatchSource, code: str) -> None:
+    def __init__(
+        self, folder: StateFolder, learner: Learner, source: BatchSource, code: str, teacher: str | None = None
+    ) -> None:
         self._folder, self._learner, self._source = folder, learner, source
-        self.data, self._code = source.data, code
+        self.data, self._code, self.teacher = source.data, code, teacher
         self.history: list[Row] = []
         self.sessions: list[dict[str, Any]] = []
         self._seconds_before = 0.0
@@ -86,6 +89,7 @@ class Memory:
             "seconds": self.seconds,
             "data": self.data,
             "code": self._code,
+            "teacher": self.teacher,
             "finished": finished,
         }
         self._folder.write(Snapshot(iteration, tensors, notes))
@@ -94,6 +98,9 @@ class Memory:
         notes = snapshot.notes
         if notes["data"] != self.data:
             print("warning: the training images changed; starting afresh", file=sys.stderr)
+            return False
+        if notes.get("teacher") != self.teacher:
+            print("warning: the teacher was trained anew; starting afresh", file=sys.stderr)
             return False
         if notes["code"] != self._code and notes["finished"]:
             return False

@@ -31,6 +31,7 @@ def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
         "peak_memory_bytes": peak_memory(device),
         "energy_joules": None,
         "data_sha256": memory.data,
+        "teacher_sha256": memory.teacher,
         "heldout_l1_initial": heldout[0],
         "heldout_l1_final": heldout[-1],
     }

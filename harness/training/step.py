@@ -16,6 +16,7 @@ from harness.networks.build import build_network
 from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
 from harness.networks.taps import Taps
+from harness.networks.teacher import Teacher
 from harness.regularizers import build_regularizer
 from harness.rng import Draws
 from harness.spec import RunSpec
@@ -33,9 +34,10 @@ class Learner:
         spec: the run.
         device: where to train, ``cpu`` or ``cuda``.
         world: the processes that share the batch; :meth:`step` is given this one's rows of it.
+        teacher: the network that the regularizer learns from, if it learns from one.
     """
 
-    def __init__(self, spec: RunSpec, device: str, world: World | None = None) -> None:
+    def __init__(self, spec: RunSpec, device: str, world: World | None = None, teacher: Teacher | None = None) -> None:
         training = spec.training
         self.spec = spec
         self.device = device
@@ -49,6 +51,9 @@ class Learner:
         views = self.regularizer.views
         self._rows = self._world.network_rows(training.batch_size // views, views)
         self._draws = Draws(spec.seed, 0, 0, self._rows, device)
+        self._teacher = teacher
+        if teacher is not None:
+            self.regularizer.learn_from(teacher)
         taps = Taps(self.network, spec.network.taps)
         self.regularizer.attach(self.network, taps, lambda: self._draws)
         self._features = taps.capture("features") if self.regularizer.uses_features else None
@@ -70,6 +75,8 @@ class Learner:
         with self._precision():
             output = self._forward(lr)
             l1 = F.l1_loss(output.float(), target)
+            if self._teacher is not None:
+                self._teacher.look(lr)
         penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
         loss = l1 if penalty is None else l1 + penalty
         self.optimizer.zero_grad(set_to_none=True)

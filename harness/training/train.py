@@ -9,9 +9,12 @@ from pathlib import Path
 import torch
 
 from harness.datasets.patches import Pack
-from harness.files import exclusive, write_json
+from harness.errors import HarnessError
+from harness.files import exclusive, file_sha256, write_json
+from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
 from harness.provenance import code_digest, regularizer_module, stage_modules
+from harness.regularizers import teacher_of
 from harness.spec import RunSpec
 from harness.training import precision
 from harness.training.allocator import keep_freed_memory
@@ -38,6 +41,7 @@ class Job:
         state: folder of the resumable state, named by the spec hash.
         data: pack of the training images.
         heldout: pack of the held-out images.
+        teacher: weights of the run that the spec names as the teacher, if it names one.
         save_every: iterations between saved states.
         save_seconds: most seconds between saved states.
     """
@@ -47,6 +51,7 @@ class Job:
     state: Path
     data: Path
     heldout: Path
+    teacher: Path | None = None
     save_every: int = 5000
     save_seconds: float = 600.0
 
@@ -68,11 +73,12 @@ def train(spec: RunSpec, job: Job) -> None:
     settle(training.threads)
     precision.warn(training.precision, training.device, job.label)
     with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
-        learner = Learner(spec, device, world)
+        learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
         code = code_digest(stage_modules("train") + regularizer_module(spec.regularizer.regularizer))
-        memory = Memory(StateFolder(job.state), learner, source, code)
+        taught_by = file_sha256(job.teacher) if job.teacher else None
+        memory = Memory(StateFolder(job.state), learner, source, code, taught_by)
         if world.writes:
             with exclusive(job.state / "lock", f"{job.label}: waiting for another process that trains this run"):
                 learn(learner, source, memory, job, world)
@@ -112,6 +118,15 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
             if stopped:
                 world.barrier()
                 raise SystemExit(progress.stopped(iteration, interrupts.signal))
+
+
+def _teacher(spec: RunSpec, job: Job, device: str) -> Teacher | None:
+    named = teacher_of(spec.regularizer)
+    if named is None:
+        return None
+    if job.teacher is None:
+        raise HarnessError(f"{job.label}: {spec.regularizer.regularizer} needs the weights of the run {named[1]}")
+    return load_teacher(spec.network, job.teacher, named[1], device)
 
 
 def settle(threads: int) -> None:

@@ -3,8 +3,7 @@
 
 rule train_run:
     input:
-        data=f"results/training_data/{experiment.training.data}/index.json",
-        heldout=f"results/training_data/{experiment.training.heldout}/index.json",
+        **experiment.packs,
     output:
         weights="results/runs/{network}.{variant}.s{seed}.{hash}/weights.safetensors",
         history="results/runs/{network}.{variant}.s{seed}.{hash}/history.csv",
@@ -32,5 +31,8 @@ rule train_run:
 
 
 use rule train_run as train_other with:
+    input:
+        **experiment.packs,
+        teacher=experiment.teacher,
     wildcard_constraints:
         variant=experiment.other_variants_pattern,

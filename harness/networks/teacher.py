@@ -1,0 +1,68 @@
+"""A trained network that another one learns from: it sees the same images, and no gradient reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import HarnessError
+from harness.networks.build import build_network
+from harness.networks.taps import Taps
+from harness.networks.weights import load_into, load_weights, read_metadata
+from harness.spec import NetworkSpec
+
+
+class Teacher:
+    """Shows what a trained network makes of the images of each step.
+
+    Args:
+        network: on its final device; it is put into ``eval()`` and its gradients are switched off.
+        taps: role to taps, as in ``NetworkSpec.taps``.
+    """
+
+    def __init__(self, network: nn.Module, taps: Mapping[str, Sequence[str]]) -> None:
+        self._network = network.eval().requires_grad_(False)
+        self._features = Taps(network, taps).capture("features", always=True) if "features" in taps else None
+        self._output: Tensor | None = None
+
+    def look(self, images: Tensor) -> None:
+        """Run the network on the images of the step, (N, 3, h, w) in [0, 1]."""
+        with torch.no_grad():
+            self._output = self._network(images)
+
+    @property
+    def output(self) -> Tensor:
+        """What the network makes of the images, (N, 3, h scale, w scale)."""
+        if self._output is None:
+            raise RuntimeError("the teacher has not seen the images of this step")
+        return self._output
+
+    @property
+    def features(self) -> Tensor:
+        """The tensor at the role ``features``: (N, C, H, W), or (N, L, C)."""
+        if self._features is None:
+            raise HarnessError("taps: no role 'features' here; add it to the network's entry in networks.yaml")
+        return self._features.tensor
+
+
+def load_teacher(spec: NetworkSpec, weights: Path, spec_hash: str, device: str) -> Teacher:
+    """Return the network that a run has trained.
+
+    Args:
+        spec: of the student's network, which the teacher shares.
+        weights: ``weights.safetensors`` of the teacher's run.
+        spec_hash: of the teacher's run, as the student's spec names it.
+        device: where to run it.
+
+    Raises:
+        HarnessError: the file is missing, broken, of another network or of another run.
+    """
+    network = build_network(spec, 0)
+    load_into(network, load_weights(weights), weights)
+    found = read_metadata(weights).get("spec_hash")
+    if found != spec_hash:
+        raise HarnessError(f"{weights}: weights of the run {found}, but the spec names {spec_hash}; train that one")
+    return Teacher(network.to(device), spec.taps)
