@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from harness.datasets.catalogue import DatasetEntry, load_catalogue
 from harness.degradations.fixed import RECIPES, VERSION
 from harness.degradations.spec import TrainingDegradation, training_degradation
@@ -28,6 +30,7 @@ class VariantEntry(StrictModel):
         options_by_network: pattern of network names (``rrdb*``) to options that differ there.
         training: training settings that differ from the experiment's, for ablations.
         initialization: initialization of the network, if it differs.
+        duration: length of the training as a multiple of the experiment's iterations, for comparisons at equal cost.
     """
 
     regularizer: str
@@ -35,6 +38,7 @@ class VariantEntry(StrictModel):
     options_by_network: dict[str, dict[str, Any]] = {}
     training: dict[str, Any] = {}
     initialization: Literal["default", "pytorch"] | None = None
+    duration: float = Field(default=1.0, gt=0)
 
     def options_for(self, network: str) -> dict[str, Any]:
         """Return the options on the network of that name."""

@@ -275,6 +275,9 @@ class Experiment:
         training = self.training
         if entry.training:
             training = self._training(training.model_dump(mode="json") | entry.training, source)
+        if entry.duration != 1:
+            scaled = max(1, round(training.iterations * entry.duration))
+            training = training.model_copy(update={"iterations": scaled})
         if entry.initialization:
             network = network.model_copy(update={"initialization": entry.initialization})
         content = {

@@ -82,7 +82,7 @@ class Stems:
             found: dict[str, str] = {}
             own = self._catalogues.networks[network].initialization
             for name, entry in self._catalogues.variants.items():
-                if entry.regularizer != regularizer or entry.training:
+                if entry.regularizer != regularizer or entry.training or entry.duration != 1:
                     continue
                 try:
                     options = resolve_options(regularizer, entry.options_for(network))

@@ -142,6 +142,14 @@ def test_spans_networks_variants_and_seeds(tmp_path: Path) -> None:
         experiment.run("srresnet_small.baseline.s7")
 
 
+def test_a_longer_baseline_is_the_same_training_with_more_iterations(tmp_path: Path) -> None:
+    runs = {run.variant: run for run in load(tmp_path, content() | {"variants": ["baseline", "baseline_x150"]}).runs}
+    longer, plain = runs["baseline_x150"].spec, runs["baseline"].spec
+    assert longer.training.iterations == 150
+    assert longer.model_copy(update={"training": plain.training}) == plain
+    assert runs["baseline_x150"].name != runs["baseline"].name
+
+
 def test_hash_changes_with_everything_that_changes_a_result_and_nothing_else(tmp_path: Path) -> None:
     def first_hash(data: dict[str, Any]) -> str:
         return load(tmp_path, data).runs[0].spec.hash

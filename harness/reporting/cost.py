@@ -6,17 +6,17 @@ the same experiment runs again.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.files import write_text
-from harness.reporting.formats import PlainTable, latex_document
+from harness.reporting.formats import PlainTable
+from harness.reporting.output import write_plain
 from harness.reporting.records import Key, Records
 from harness.reporting.study import Study
-from harness.reporting.templates import page
 
 
 def costs(study: Study, records: Records) -> pd.DataFrame:
@@ -82,25 +82,11 @@ def _heldout_equal(records: Records, key: Key, baseline: str) -> float:
 
 def cost_table(table: pd.DataFrame, study: Study) -> PlainTable:
     """Return the cost table as text."""
-    rows = []
-    for row in table.to_dict("records"):
-        energy = "" if np.isnan(row["energy"]) else f"{row['energy'] / 3.6e6:.3g}"
-        rows.append(
-            (
-                str(row["network"]),
-                str(row["method"]),
-                str(row["runs"]),
-                f"{row['seconds'] / 3600:.3g}",
-                f"{row['relative']:.2f}",
-                f"{row['images']:,.0f}".replace(",", "\u2009"),
-                f"{row['images_per_second']:.1f}",
-                f"{row['memory'] / 2**30:.2f}",
-                energy,
-                f"{row['heldout']:.5f}",
-                f"{row['heldout_equal']:.5f}",
-                str(row["devices"]),
-            )
-        )
+    rows = [_cost_row(row) for row in table.to_dict("records")]
+    done = set(zip(table["network"], table["method"], strict=True))
+    for network in study.networks:
+        waiting = [name for name in study.methods_of(network) if name not in study.references]
+        rows += [(network, name, "0", "not trained yet", *[""] * 8) for name in waiting if (network, name) not in done]
     measured = ("runs", "hours", "relative", "images seen", "images/s", "memory (GiB)", "energy (kWh)")
     header = ("network", "method", *measured, "held-out L1", "at equal time", "device")
     caption = (
@@ -113,13 +99,22 @@ def cost_table(table: pd.DataFrame, study: Study) -> PlainTable:
 
 def write_costs(study: Study, records: Records, folder: str | Path) -> list[Path]:
     """Write ``cost.{md,csv,tex,html}`` below ``folder``."""
-    table = cost_table(costs(study, records), study)
-    texts = {
-        "cost.md": table.markdown(),
-        "cost.csv": table.csv(),
-        "cost.tex": latex_document([table.latex()]),
-        "cost.html": page("Cost of training", table.html()),
-    }
-    for name, text in texts.items():
-        write_text(Path(folder) / name, text)
-    return sorted(Path(folder) / name for name in texts)
+    return write_plain(cost_table(costs(study, records), study), "Cost of training", folder)
+
+
+def _cost_row(row: dict[Hashable, Any]) -> tuple[str, ...]:
+    energy = "" if np.isnan(row["energy"]) else f"{row['energy'] / 3.6e6:.3g}"
+    return (
+        str(row["network"]),
+        str(row["method"]),
+        str(row["runs"]),
+        f"{row['seconds'] / 3600:.3g}",
+        f"{row['relative']:.2f}",
+        f"{row['images']:,.0f}".replace(",", "\u2009"),
+        f"{row['images_per_second']:.1f}",
+        f"{row['memory'] / 2**30:.2f}",
+        energy,
+        f"{row['heldout']:.5f}",
+        f"{row['heldout_equal']:.5f}",
+        str(row["devices"]),
+    )

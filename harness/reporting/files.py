@@ -25,7 +25,8 @@ def figure_files(experiment: Experiment) -> list[Path]:
 
 def tables_below(study: Study, folder: Path) -> list[Path]:
     """Return the tables of a study below ``folder``, sorted."""
-    names = [f"{name}.{form}" for name in ("main", "cost", "published", *study.metrics) for form in TABLE_FORMATS]
+    kinds = ("main", "cost", "equal_cost", "published", *study.metrics)
+    names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
     return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
 
 

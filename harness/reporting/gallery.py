@@ -15,7 +15,7 @@ from harness.images import Pixels
 from harness.reporting.labels import degradation_label, method_label, metric_label
 from harness.reporting.results import Block
 from harness.reporting.study import REAL, Study
-from harness.reporting.style import PAGE, save, styled
+from harness.reporting.style import BAD, PAGE, save, styled
 
 CROP = 24
 """Side of a crop in low-resolution pixels."""
@@ -185,7 +185,7 @@ def _panel(figure: Figure, box: tuple[float, float, float, float], text: str, pi
     axis.spines[:].set_visible(False)
     axis.set_xlabel(text, fontsize=6, labelpad=3)
     if pixels is None:
-        axis.text(0.5, 0.5, "no weights", ha="center", va="center", color="#a4262c", transform=axis.transAxes)
+        axis.text(0.5, 0.5, "no weights", ha="center", va="center", color=BAD, transform=axis.transAxes)
     else:
         axis.imshow(enlarged(pixels), interpolation="nearest", aspect="auto")
 

@@ -9,13 +9,12 @@ import pandas as pd
 from scipy import stats
 
 from harness.errors import HarnessError
-from harness.files import write_text
-from harness.reporting.formats import PlainTable, latex_document
+from harness.reporting.formats import PlainTable
 from harness.reporting.labels import metric_label
+from harness.reporting.output import write_plain
 from harness.reporting.statistics import LEVEL
 from harness.reporting.study import Study
 from harness.reporting.summary import COMPARED
-from harness.reporting.templates import page
 
 COLUMNS = ("network", "variant", "dataset", "degradation", "metric", "value", "source", "note")
 """Columns of every file in ``configs/published``."""
@@ -90,12 +89,4 @@ def write_published(
 ) -> list[Path]:
     """Write ``published.{md,csv,tex,html}`` below ``folder``; the table is empty if no cell was published."""
     table = published_table(summary, load_published(published), study)
-    texts = {
-        "published.md": table.markdown(),
-        "published.csv": table.csv(),
-        "published.tex": latex_document([table.latex()]),
-        "published.html": page("Published numbers beside ours", table.html()),
-    }
-    for name, text in texts.items():
-        write_text(Path(folder) / name, text)
-    return sorted(Path(folder) / name for name in texts)
+    return write_plain(table, "Published numbers beside ours", folder)

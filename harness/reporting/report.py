@@ -17,6 +17,7 @@ from harness.reporting import render
 from harness.reporting.ablations import Outcome, level_table
 from harness.reporting.comparison import comparison, scopes
 from harness.reporting.cost import cost_table, costs
+from harness.reporting.equal_cost import equal_cost_table
 from harness.reporting.figures.captions import CAPTIONS
 from harness.reporting.files import figure_names
 from harness.reporting.formats import PlainTable
@@ -25,9 +26,9 @@ from harness.reporting.labels import metric_label
 from harness.reporting.protocol import Fact, protocol
 from harness.reporting.published import load_published, published_table
 from harness.reporting.records import Records, key_of, load_records
-from harness.reporting.results import load
+from harness.reporting.results import blocks, load
 from harness.reporting.study import AVERAGE, Study
-from harness.reporting.summary import summarize
+from harness.reporting.summary import summarize_blocks
 from harness.reporting.tables import failures
 from harness.reporting.templates import render_template
 
@@ -72,7 +73,9 @@ def write_report(
     """
     frame = load(metrics)
     records = load_records(study, runs)
-    summary = summarize(frame, study)
+    laid_out = blocks(frame, study)
+    summary = summarize_blocks(laid_out, study)
+    equal_cost = equal_cost_table(laid_out, summary, study, records)
     main, *others = _comparisons(summary, study)
     published = published_table(summary, load_published(), study)
     text = render_template(
@@ -85,6 +88,7 @@ def write_report(
         pictures=_pictures(study, Path(figures)),
         ablations=[_ablation(found, folder) for found, folder in ablations],
         training=Markup(_training(study, records).html()),
+        equal_cost=Markup(equal_cost.html()) if equal_cost.rows else None,
         cost=Markup(cost_table(costs(study, records), study).html()),
         published=Markup(published.html()) if published.rows else None,
         failures=Markup(failures(frame).html()) if (frame["status"] != STATUSES[0]).any() else None,
@@ -205,8 +209,15 @@ def _hashes(study: Study, records: Records) -> PlainTable:
 
 def _commands(study: Study) -> list[tuple[str, str]]:
     file = study.experiment or f"configs/experiments/{study.name}.yaml"
-    runs = [(run.name, f"python -m harness train {file} --run {run.name}") for run in study.runs]
-    return [("everything", f"snakemake --configfile {file} --cores all"), *runs]
+    call = "python -m harness"
+    commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
+    commands += [(f"images of {name}", f"{call} benchmark {file} {name}") for name in study.datasets]
+    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in study.references]
+    for run in study.runs:
+        shown = f"{run.network}, {run.variant}, seed {run.seed}"
+        commands.append((f"training of {shown}", f"{call} train {file} --run {run.name}"))
+        commands.append((f"cells of {shown}", f"{call} evaluate {file} --run {run.name}"))
+    return [*commands, ("tables of what is there", f"{call} aggregate {file} --partial && {call} tables {file}")]
 
 
 def _specs(study: Study, records: Records) -> list[tuple[str, str]]:

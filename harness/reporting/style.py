@@ -26,9 +26,16 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 
 BASELINE_COLOR = "#4D4D4D"
 REFERENCE_COLOR = "#B3B3B3"
+BAD = "#a4262c"
+"""Ink of what failed or is missing."""
+
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "--", "**")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Any, ...] = (
+    "-",
+    *((0, pattern) for pattern in ((5, 1.5), (1.5, 1), (5, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1), (9, 2), (1, 3))),
+    *((0, pattern) for pattern in ((9, 1.5, 3, 1.5), (5, 3))),
+)
 
 STYLE: Any = {
     "figure.dpi": DPI,

@@ -10,9 +10,11 @@ from harness.files import write_text
 from harness.reporting import render
 from harness.reporting.comparison import Comparison, comparison, scopes
 from harness.reporting.cost import write_costs
+from harness.reporting.equal_cost import equal_cost_table
 from harness.reporting.formats import PlainTable, csv_text, latex_document
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
+from harness.reporting.output import write_plain
 from harness.reporting.published import write_published
 from harness.reporting.records import load_records
 from harness.reporting.results import blocks, load
@@ -29,6 +31,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     stable the ranking is. ``failures.{md,csv}``: what failed or is missing. The same metrics give the same bytes.
     ``published.{md,csv,tex,html}``: published numbers (``configs/published``) beside ours.
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
+    ``equal_cost.{md,csv,tex,html}``: the main comparison again, with baselines that took as long as each method.
     """
     frame = load(metrics)
     laid_out = blocks(frame, study)
@@ -44,7 +47,9 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
     for name, text in files.items():
         write_text(Path(folder) / name, text)
-    paths = write_costs(study, load_records(study, runs), folder)
+    records = load_records(study, runs)
+    paths = write_costs(study, records, folder)
+    paths += write_plain(equal_cost_table(laid_out, summary, study, records), "Comparison at equal cost", folder)
     paths += write_published(summary, study, folder)
     return sorted([*paths, *(Path(folder) / name for name in files)])
 

@@ -11,6 +11,7 @@ import pytest
 from harness.reporting.results import write_aggregate
 from harness.reporting.study import Study
 from tests.reporting import synthetic
+from tests.reporting import unfinished as stopped
 
 SMALL = {"Set5": 5, "Set14": 14}
 
@@ -54,3 +55,14 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Written:
     rows.loc[bad & (rows["seed"] == 0), "status"] = "failed"
     rows.loc[bad & (rows["seed"] == 0), "value"] = float("nan")
     return write(tmp_path_factory.mktemp("broken"), study, rows)
+
+
+@pytest.fixture(scope="session")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working directory of an experiment that stopped in the middle, with all that reporting makes of it."""
+    folder = tmp_path_factory.mktemp("unfinished")
+    file = stopped.write_experiment(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        stopped.main(file.name)
+    return folder

@@ -62,7 +62,8 @@ def write_figures(
 def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.float64]], int]:
     """Return the weight of every site over time for each annealed variant, and the number of iterations.
 
-    A title maps to an array (sites, MOMENTS): k at equally spaced moments from the first iteration to the last.
+    A title maps to an array (sites, MOMENTS): k at equally spaced moments from the first iteration to the last; it has
+    no sites if no run is finished.
     """
     from harness.networks.build import build_network
     from harness.networks.taps import Taps
@@ -72,7 +73,7 @@ def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.
     found: dict[str, npt.NDArray[np.float64]] = {}
     iterations = 1
     for (network, variant, seed), document in records.documents.items():
-        title = variant if len(study.networks) == 1 else f"{network}: {variant}"
+        title = (variant if len(study.networks) == 1 else f"{network}: {variant}").replace("_", " ")
         regularizer = document["spec"]["regularizer"]
         if variant not in study.annealed or title in found or regularizer["regularizer"] != "adaptive_dropout":
             continue
@@ -82,10 +83,14 @@ def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.
         roles = {"all": ("blocks", "last"), "blocks": ("blocks",), "last": ("last",)}[options.sites]
         turns = turns_of(options, sum(len(taps.points(role)) for role in roles), seed)
         moments = np.arange(MOMENTS) / MOMENTS
-        found[title.replace("_", " ")] = np.array(
+        found[title] = np.array(
             [np.where(moments >= (2.0 if turn is None else float(turn)), 1.0, options.initial_weight) for turn in turns]
         )
         iterations = spec.training.iterations
+    for run in study.runs:
+        name = run.variant if len(study.networks) == 1 else f"{run.network}: {run.variant}"
+        if run.variant in study.annealed:
+            found.setdefault(name.replace("_", " "), np.empty((0, MOMENTS)))
     return found, iterations
 
 

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from harness.reporting.figures.gains import widest_scope
 from harness.reporting.labels import MetricLabel, method_label, metric_label
 from harness.reporting.study import Study
-from harness.reporting.style import COLUMN, MethodStyle, save, styled
+from harness.reporting.style import BAD, COLUMN, MethodStyle, save, styled
+from harness.reporting.summary import COMPARED
 
 
 def quality_against_cost(
@@ -38,7 +39,11 @@ def quality_against_cost(
             for method in study.methods_of(network):
                 cell = inside[(inside["method"] == method) & (inside["column"] == last)]
                 cost = costs[(costs["network"] == network) & (costs["method"] == method)]
-                if cell.empty or cost.empty or not np.isfinite(cell["mean"].iloc[0]):
+                state = "missing" if cell.empty else str(cell["state"].iloc[0])
+                if state not in COMPARED or cost.empty:
+                    if method not in study.references:
+                        reason = "not trained yet" if cost.empty else state
+                        axis.plot([], [], "x", color=BAD, label=f"{method_label(method)}: {reason}")
                     continue
                 x, y = float(cost["relative"].iloc[0]), float(cell["mean"].iloc[0])
                 spread = float(cell["seed_std"].iloc[0])

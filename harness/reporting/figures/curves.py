@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.reporting.labels import method_label
+from harness.reporting.records import key_of
 from harness.reporting.study import Study
-from harness.reporting.style import PAGE, MethodStyle, save, styled
+from harness.reporting.style import BAD, PAGE, MethodStyle, save, styled
 
 Histories = Mapping[tuple[str, str, int], pd.DataFrame]
 """(network, variant, seed) to the run's history."""
@@ -35,6 +38,9 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
                 for method in study.methods_of(network):
                     tables = [histories.get((network, method, seed)) for seed in study.seeds]
                     _curve(axis, [t for t in tables if t is not None], column, method, look)
+                waiting = [run.variant for run in study.runs if run.network == network and key_of(run) not in histories]
+                if column == "l1" and waiting:
+                    _say_missing(axis, waiting)
                 axis.set_ylabel(title)
                 axis.set_xlabel("iteration")
                 axis.grid(axis="y")
@@ -46,9 +52,8 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
                     axis.tick_params(axis="y", which="minor", labelsize=6)
             if len(networks) > 1:
                 axes[row][0].set_title(network, loc="left")
-        handles = {
-            handle.get_label(): handle for handle in axes[0][1].lines if not str(handle.get_label()).startswith("_")
-        }
+        lines = [line for row in axes for line in row[1].lines]
+        handles = {line.get_label(): line for line in lines if not str(line.get_label()).startswith("_")}
         names = list(handles)
         if names:
             figure.legend([handles[key] for key in names], names, loc="outside upper center", ncols=min(len(names), 5))
@@ -77,6 +82,13 @@ def _curve(axis: Axes, tables: Sequence[pd.DataFrame], column: str, method: str,
         axis.fill_between(x, values.min(1), values.max(1), color=look.color(method), alpha=0.18, linewidth=0)
 
 
+def _say_missing(axis: Axes, waiting: Sequence[str]) -> None:
+    """Write below the panel which methods lack how many runs."""
+    counts = Counter(waiting)
+    text = "not trained yet: " + ", ".join(f"{method_label(name)} ({count})" for name, count in counts.items())
+    axis.text(0, -0.36, textwrap.fill(text, 110), transform=axis.transAxes, va="top", fontsize=6.5, color=BAD)
+
+
 def _smoothed(table: pd.DataFrame) -> pd.DataFrame:
     """Average neighbouring rows so that at most about 100 points are left: batch noise hides curves otherwise."""
     size = max(1, len(table) // 100)
@@ -92,13 +104,19 @@ def annealing(
     """Draw the weight k of every site over the training, one panel per variant.
 
     Args:
-        weights: title to an array (sites, T): k of each site at T equally spaced moments from start to end.
+        weights: title to an array (sites, T): k of each site at T equally spaced moments from start to end; no sites
+            for a variant without a finished run.
         iterations: of the whole training, for the axis.
     """
     with styled(PAGE * 0.75, 0.4 + 2.1 * max(len(weights), 1)) as figure:
         axes = figure.subplots(max(len(weights), 1), 1, sharex=True, squeeze=False)[:, 0]
         for axis, (title, table) in zip(axes, weights.items(), strict=False):
             sites = len(table)
+            if not sites:
+                axis.set_title(title, loc="left")
+                axis.set_yticks([])
+                axis.text(0.5, 0.5, "not trained yet", ha="center", color=BAD, transform=axis.transAxes)
+                continue
             image = axis.imshow(
                 table,
                 cmap="cividis",

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.reporting.figures.gains import widest_scope
 from harness.reporting.labels import method_label, metric_label, short_degradation
 from harness.reporting.study import AVERAGE, Study
-from harness.reporting.style import COLUMN, PAGE, MethodStyle, save, styled
+from harness.reporting.style import BAD, COLUMN, PAGE, MethodStyle, save, styled
 
 
 def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "forest") -> list[Path]:
@@ -64,7 +63,7 @@ def _whisker(axis: Axes, cell: pd.DataFrame, y: float, method: str, look: Method
     if first:
         axis.plot([], [], marker, color=color, linestyle="-", linewidth=1.1, label=method_label(method), markersize=4.2)
     if cell.empty or not np.isfinite(cell["difference"].iloc[0]):
-        axis.plot([0], [y], "x", color="#a4262c", markersize=4)
+        axis.plot([0], [y], "x", color=BAD, markersize=4)
         return
     value, low, high = (float(cell[key].iloc[0]) for key in ("difference", "low", "high"))
     if np.isfinite(low):
@@ -78,6 +77,8 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
     rows = ranks[ranks["metric"] == metric] if len(ranks) else ranks
     networks = study.networks
     most = max(len(study.methods_of(network)) for network in networks)
+    datasets = list(dict.fromkeys(item.dataset for item in study.sets if metric in item.metrics))
+    scope = AVERAGE if len(datasets) > 1 else datasets[0]
     with styled(COLUMN * min(len(networks), 2), 0.75 + 0.24 * most * -(-len(networks) // 2)) as figure:
         across = min(len(networks), 2)
         axes = figure.subplots(-(-len(networks) // across), across, squeeze=False)
@@ -88,23 +89,23 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
             cells = rows[rows["network"] == network] if len(rows) else rows
             methods = study.methods_of(network)
             if len(cells):
-                cells = cells[cells["scope"] == widest_scope(cells)].set_index("method").reindex(list(methods))
+                cells = cells[cells["scope"] == scope].set_index("method").reindex(list(methods))
             left = np.zeros(len(methods))
             for rank in range(most):
                 key = f"rank_{rank + 1}"
                 share = np.nan_to_num(cells[key].to_numpy(np.float64)) if key in cells else np.zeros(len(methods))
-                label = f"rank {rank + 1}"
+                label = str(rank + 1)
                 axis.barh(range(len(methods)), share, left=left, color=shades[rank], edgecolor="white", label=label)
                 left += share
             for place in np.flatnonzero(left == 0):
-                axis.text(0.02, place, "no complete values", va="center", color="#a4262c", fontsize=6.5)
+                axis.text(0.02, place, "no complete values", va="center", color=BAD, fontsize=6.5)
             axis.set_yticks(range(len(methods)), [method_label(method) for method in methods])
             axis.set_ylim(len(methods) - 0.5, -0.5)
             axis.set_xlim(0, 1)
-            axis.set_xlabel("share of bootstrap draws")
+            axis.set_xlabel("share of bootstrap draws" + ("" if scope == AVERAGE else f", {scope}"))
             axis.tick_params(axis="y", length=0)
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
         handles, names = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=5, handlelength=1, columnspacing=0.8)
+        figure.legend(handles, names, title="rank", loc="outside upper center", ncols=min(most, 9), handlelength=1)
         return save(figure, folder, name)

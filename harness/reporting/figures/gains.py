@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from harness.reporting.labels import MetricLabel, method_label, metric_label, short_degradation
 from harness.reporting.study import AVERAGE, Study
-from harness.reporting.style import PAGE, MethodStyle, save, styled
+from harness.reporting.style import BAD, PAGE, MethodStyle, save, styled
 
 
 def widest_scope(rows: pd.DataFrame) -> str:
@@ -64,7 +64,7 @@ def _bars(
         bars = known & np.isfinite(error).all(0)
         axis.errorbar(x[bars], height[bars], error[:, bars], fmt="none", ecolor="#1c1e21", elinewidth=0.7, capsize=1.5)
         if not known.all():
-            axis.plot(x[~known], np.zeros((~known).sum()), "x", color="#a4262c", markersize=4, markeredgewidth=1)
+            axis.plot(x[~known], np.zeros((~known).sum()), "x", color=BAD, markersize=4, markeredgewidth=1)
     axis.axhline(0, color="#1c1e21", linewidth=0.7)
     axis.grid(axis="y")
     axis.tick_params(axis="x", length=0)
@@ -127,4 +127,4 @@ def annotate(
             ink = "white" if luminance[row, column] < 0.45 else "#1c1e21"
             axis.text(column, row, label.difference(float(value)), ha="center", va="center", fontsize=5.2, color=ink)
         elif planned[row, column]:
-            axis.text(column, row, "×", ha="center", va="center", fontsize=8, color="#a4262c")
+            axis.text(column, row, "×", ha="center", va="center", fontsize=8, color=BAD)
