@@ -80,7 +80,7 @@ def adopt(name: str, folder: str | Path, data_root: str | Path, jobs: int = -1, 
     entry, folder = find_entry(name), Path(folder)
     if not folder.is_dir():
         raise HarnessError(f"{folder}: no such folder")
-    if entry.kind in ("embedded", "folder"):
+    if entry.kind == "embedded" or entry.own:
         raise HarnessError(f"{name}: is {entry.kind} and needs no adoption; " + _no_adoption(entry, data_root))
     if entry.manifest_path is None:
         return _adopt_by_name(name, entry, folder, Path(data_root), move)

@@ -46,8 +46,9 @@ class DatasetEntry(StrictModel):
         kind: ``benchmark`` (degraded by the harness), ``training``, ``real_paired`` (LR photographs with HR),
             ``real_unpaired`` (LR photographs without HR), ``embedded`` (photographs inside installed packages), or
             ``folder`` (any photographs the user puts there, for training).
-        images: how many there must be (pairs count once); empty for a folder.
-        folder: where they lie, below the data folder.
+        images: how many there must be (pairs count once). An entry without a number is the user's own: it has
+            whatever lies in its folder.
+        folder: where they lie, below the data folder; the user's own may lie anywhere.
         pattern: paths of the images below ``folder`` without their suffix: ``{name}`` is the image's name, ``*``
             anything within one path component.
         low: the same for the LR image of a pair.
@@ -79,16 +80,21 @@ class DatasetEntry(StrictModel):
             raise ValueError(f"images {self.images}: but {len(self.files)} files are listed")
         if self.kind != "embedded" and not self.folder:
             raise ValueError("folder: required, the place below the data folder")
-        if self.kind not in ("embedded", "folder") and self.images is None:
-            raise ValueError("images: required, the number of images")
+        if self.images is None and (self.sources or self.manual or self.manifest):
+            raise ValueError("images: required, the number of images; only photographs of your own go without")
         if (self.kind == "real_paired") != (self.low is not None):
             raise ValueError("low: required for real_paired, and only there")
         for field, pattern in (("pattern", self.pattern), ("low", self.low)):
             if pattern is not None and pattern.count("{name}") != 1:
                 raise ValueError(f"{field} {pattern!r}: must contain {{name}} once")
-        if Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
+        if (Path(self.folder).is_absolute() and not self.own) or ".." in Path(self.folder).parts:
             raise ValueError(f"folder {self.folder!r}: must lie below the data folder")
         return self
+
+    @property
+    def own(self) -> bool:
+        """Whether these are the user's own photographs: as many as there are, from nowhere, checked by nothing."""
+        return self.images is None
 
     @property
     def manifest_path(self) -> Path | None:
@@ -99,8 +105,11 @@ class DatasetEntry(StrictModel):
 def load_catalogue(path: str | Path | None = None) -> dict[str, DatasetEntry]:
     """Read a dataset catalogue, by default the one that comes with the harness: name to entry.
 
+    A file beside it, ``datasets.local.yaml``, adds entries of the user's own.
+
     Raises:
-        HarnessError: the file is missing or wrong; one line per mistake with file, field and value.
+        HarnessError: a file is missing or wrong, one line per mistake with file, field and value; or a local entry
+            has the name of another one.
     """
     return _load(Path(path) if path else CONFIGS / "datasets.yaml").copy()
 
@@ -119,4 +128,10 @@ def find_entry(name: str) -> DatasetEntry:
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> dict[str, DatasetEntry]:
-    return load_mapping(path, DatasetEntry)
+    entries = load_mapping(path, DatasetEntry)
+    local = path.with_suffix(".local.yaml")
+    own = load_mapping(local, DatasetEntry) if local.is_file() else {}
+    for name in own:
+        if name in entries:
+            raise HarnessError(f"{local}: {name}: the name of an entry of {path.name} already; choose another one")
+    return entries | own

@@ -69,7 +69,7 @@ def fetch(
 
 
 def _fetch_one(name: str, entry: DatasetEntry, data_root: Path, patience: Patience, used: set[Path]) -> str:
-    if entry.kind in ("embedded", "folder"):
+    if entry.kind == "embedded" or entry.own:
         return "its photographs come with installed packages" if entry.kind == "embedded" else "put photographs there"
     if missing(name, data_root) is None and not wrong_originals(name, data_root):
         return "complete already"

@@ -172,8 +172,10 @@ def _package_file(place: str) -> Path:
 
 
 def _advice(name: str, entry: DatasetEntry) -> str:
-    if entry.kind == "folder":
-        return "put photographs there"
+    if entry.own:
+        return (
+            f"put photographs there, pairs as {entry.pattern} and {entry.low}" if entry.low else "put photographs there"
+        )
     copy = f"`python -m harness adopt {name} FOLDER` for a copy you have"
     if entry.sources:
         return f"run `python -m harness fetch {name}`, or {copy}"

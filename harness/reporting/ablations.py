@@ -23,7 +23,7 @@ from harness.reporting.results import load
 from harness.reporting.statistics import ALPHA, LEVEL
 from harness.reporting.study import AVERAGE, Study, study_of_ablation
 from harness.reporting.summary import summarize
-from harness.reporting.tables import heading, numbers
+from harness.reporting.tables import numbers
 from harness.reporting.templates import page
 
 
@@ -63,7 +63,7 @@ def write_outcome(found: Outcome, folder: str | Path) -> list[Path]:
     texts = {"table.md": f"# {title}\n\n{file.question}\n\n{levels.markdown()}", "table.csv": numbers(_rows(found))}
     parts, tex = levels.html(), [levels.latex()]
     if detail is not None:
-        texts["table.md"] += "\n" + render.markdown(detail, heading(detail))
+        texts["table.md"] += "\n" + render.markdown(detail)
         parts += render.html_table(detail)
         tex.append(render.latex(detail))
     texts["table.tex"] = latex_document(tex)

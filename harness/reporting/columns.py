@@ -1,4 +1,7 @@
-"""The columns of a table as arrays: one degradation, or the average over all, on one data set or on all together."""
+"""The columns of a table as arrays: one degradation, or the average over all, on one data set or on all together.
+
+Real photographs are a scope of their own: a column per data set, and their average.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ class Column:
     """The values behind one column of one table.
 
     Attributes:
-        scope: a data set, or "average" for the mean over data sets.
-        name: a degradation, or "average" for the mean over degradations.
+        scope: a data set, "average" for the mean over data sets, or "real" for photographs that nobody degraded.
+        name: a degradation, or "average" for the mean over degradations; of photographs a data set, or "average" for
+            the mean over these.
         values: (M methods, S seeds, N images), NaN where there is none.
         strata: (N,) the index of each image's data set.
         failed, missing, total: (M, S) counts of single values; a total of 0 means that the study has no such run.
@@ -37,21 +41,28 @@ def columns(block: Block, study: Study) -> list[Column]:
     """Return all columns of a block: for each data set and then for their average, each degradation and the average.
 
     Data sets without this metric do not appear; with one data set, or one degradation, there is no average over it.
+    Real photographs come last.
     """
-    datasets = [name for name in study.datasets if any(key[0] == name for key in block.values)]
+    datasets = [name for name in study.datasets if any(key[0] == name and key[1] != REAL for key in block.values)]
     scopes = [(name, [name]) for name in datasets]
     if len(datasets) > 1:
         scopes.append((AVERAGE, datasets))
     result = []
     for scope, members in scopes:
-        names = [name for name in study.degradations if any((member, name) in block.values for member in members)]
+        given = {degradation for dataset, degradation in block.values if dataset in members}
+        names = [name for name in study.degradations if name in given and name != REAL]
         for name in names:
             parts = [_single(block, member, name) for member in members if (member, name) in block.values]
             result.append(_joined(scope, name, parts))
-        averaged = [name for name in names if name != REAL]
-        if len(averaged) > 1:
-            result.append(_joined(scope, AVERAGE, [part for m in members if (part := _mean(block, m, averaged))]))
-    return result
+        if len(names) > 1:
+            result.append(_joined(scope, AVERAGE, [part for m in members if (part := _mean(block, m, names))]))
+    return result + _photographs(block, study)
+
+
+def _photographs(block: Block, study: Study) -> list[Column]:
+    parts = {name: _single(block, name, REAL) for name in study.datasets if (name, REAL) in block.values}
+    result = [_joined(REAL, name, [part]) for name, part in parts.items()]
+    return result if len(result) < 2 else [*result, _joined(REAL, AVERAGE, list(parts.values()))]
 
 
 _Part = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.reporting.labels import MetricLabel, metric_label
+from harness.reporting.labels import MetricLabel, compares, degradation_label, metric_label, short_degradation
 from harness.reporting.statistics import ALPHA, LEVEL
 from harness.reporting.study import AVERAGE, REAL, Study
 
@@ -59,14 +59,33 @@ class Comparison:
     gain_caption: str
     notes: tuple[str, ...]
 
+    @property
+    def heading(self) -> str:
+        """The metric and where it was measured."""
+        where = {AVERAGE: "average over data sets", REAL: "real photographs"}.get(self.scope, self.scope)
+        return f"{self.label.axis}: {where}"
+
+    @property
+    def kind(self) -> str:
+        """What a column stands for."""
+        return "data set" if self.scope == REAL else "degradation"
+
+    def short(self, column: str) -> str:
+        """Return a column's heading in few letters."""
+        return column if self.scope == REAL else short_degradation(column)
+
+    def title(self, column: str) -> str:
+        """Return a column's heading in words."""
+        return column if self.scope == REAL else degradation_label(column)
+
 
 def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> Comparison | None:
-    """Lay out one metric on one scope (a data set, or "average"); None if nothing belongs there."""
+    """Lay out one metric on one scope (a data set, "average" or "real"); None if nothing belongs there."""
     rows = summary[(summary["metric"] == metric) & (summary["scope"] == scope)]
     if rows.empty:
         return None
     label = metric_label(metric)
-    order = (*study.degradations, AVERAGE)
+    order = (*(study.datasets if scope == REAL else study.degradations), AVERAGE)
     columns = tuple(name for name in order if (rows["column"] == name).any())
     cells = {(row["network"], row["method"], row["column"]): row for row in rows[_SHOWN].to_dict("records")}
     blocks = {
@@ -90,9 +109,15 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
 
 
 def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
-    """Return the scopes of a metric: the average over data sets first, if there is one, then each data set."""
+    """Return the scopes of a metric: the average over data sets, if there is one, each data set, real photographs."""
     present = set(summary.loc[summary["metric"] == metric, "scope"])
-    return [name for name in (AVERAGE, *study.datasets) if name in present]
+    return [name for name in (AVERAGE, *study.datasets, REAL) if name in present]
+
+
+def comparisons(summary: pd.DataFrame, study: Study, metric: str, *, real: bool) -> list[Comparison]:
+    """Lay out a metric on all scopes of degraded sets, or on real photographs."""
+    names = [scope for scope in scopes(summary, study, metric) if (scope == REAL) == real]
+    return [table for scope in names if (table := comparison(summary, study, metric, scope)) is not None]
 
 
 def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
@@ -126,20 +151,28 @@ def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, c
     seeds = int(trained["seeds_total"].max()) if len(trained) else 0
     images = int(rows["images"].max())
     over = f"{images} image{'s' * (images != 1)}"
-    where = (
-        f"of {scope}" if scope != AVERAGE else f"of {_listed(_datasets(study, rows))}, each data set weighing the same"
-    )
+    where = f"of {scope}"
+    if scope in (AVERAGE, REAL):
+        names = _datasets(study, rows, scope)
+        where = f"of {_listed(names)}" + (", each data set weighing the same" if len(names) > 1 else "")
     text = f"{label.axis}, mean over {seeds} training seed{'s' * (seeds != 1)} and {over} {where}. {label.direction} "
     text += f"Bold: the best method of its column, if it beats every other one significantly (p < {ALPHA:g}, Holm)."
     if AVERAGE in columns:
-        without = " without real photographs" if REAL in columns else ""
-        text += f' "average": mean over the degradations{without}.'
+        text += f' "average": mean over the {"data sets" if scope == REAL else "degradations"}.'
+    if scope == REAL:
+        text += " Nobody degraded these photographs: " + (
+            "their ground truth is a second photograph of the same scene."
+            if compares(str(rows["metric"].iloc[0]))
+            else "there is no ground truth, and the metric judges the results alone."
+        )
     return text
 
 
-def _datasets(study: Study, rows: pd.DataFrame) -> list[str]:
-    metric = rows["metric"].iloc[0]
-    return list(dict.fromkeys(item.dataset for item in study.sets if metric in item.metrics))
+def _datasets(study: Study, rows: pd.DataFrame, scope: str) -> list[str]:
+    """Return the data sets behind an average of degraded sets, or behind the table of real photographs."""
+    metric, real = rows["metric"].iloc[0], scope == REAL
+    sets = [item for item in study.sets if metric in item.metrics and (item.degradation == REAL) == real]
+    return list(dict.fromkeys(item.dataset for item in sets))
 
 
 def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness import layout
 from harness.experiment import Experiment
-from harness.reporting.study import Study, study_of
+from harness.reporting.labels import compares
+from harness.reporting.study import REAL, Study, study_of
 
 TABLE_FORMATS = ("csv", "html", "md", "tex")
 FIGURE_FORMATS = ("pdf", "png")
@@ -25,9 +26,30 @@ def figure_files(experiment: Experiment) -> list[Path]:
 
 def tables_below(study: Study, folder: Path) -> list[Path]:
     """Return the tables of a study below ``folder``, sorted."""
-    kinds = ("main", "cost", "equal_cost", "published", *study.metrics)
+    kinds = ("main", "cost", "equal_cost", "published", *degraded_metrics(study), *photograph_metrics(study))
     names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
     return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
+
+
+def degraded_metrics(study: Study) -> list[str]:
+    """Return the metrics of degraded sets: each has a table by its name."""
+    sets = [item for item in study.sets if item.degradation != REAL]
+    return [name for name in study.metrics if any(name in item.metrics for item in sets)]
+
+
+def photograph_metrics(study: Study) -> dict[str, list[str]]:
+    """Return the tables of real photographs, and the metrics of each.
+
+    ``real_paired`` holds those that compare with a ground truth, ``real_unpaired`` those that judge a result alone; a
+    table without metrics is left out.
+    """
+    sets = [item for item in study.sets if item.degradation == REAL]
+    measured = [name for name in study.metrics if any(name in item.metrics for item in sets)]
+    found = {
+        "real_paired": [name for name in measured if compares(name)],
+        "real_unpaired": [name for name in measured if not compares(name)],
+    }
+    return {table: names for table, names in found.items() if names}
 
 
 def figure_names(study: Study) -> list[str]:

@@ -83,6 +83,11 @@ def metric_label(name: str) -> MetricLabel:
     return MetricLabel(name, METRICS[name].unit, 3, METRICS[name].higher_is_better)
 
 
+def compares(metric: str) -> bool:
+    """Return whether a metric compares with a ground truth; one that the registry lacks does."""
+    return metric not in METRICS or METRICS[metric].needs_reference
+
+
 def degradation_label(name: str) -> str:
     """Return a degradation in words: ``blur_noise_jpeg`` becomes ``blur + noise + JPEG``."""
     if name in _DEGRADATIONS:

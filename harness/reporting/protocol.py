@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reporting.labels import degradation_label, metric_label
+from harness.reporting.labels import compares, degradation_label, metric_label
 from harness.reporting.records import Records
-from harness.reporting.study import Study
+from harness.reporting.study import REAL, EvaluationSet, Study
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Fact:
 
 def protocol(study: Study, records: Records) -> list[Fact]:
     """Describe the comparison. Without a finished run, only what the experiment itself says."""
+    degraded = [item for item in study.sets if item.degradation != REAL]
+    photographs = [item for item in study.sets if item.degradation == REAL]
     facts = [
         Fact("networks", ", ".join(study.networks)),
         Fact("methods", ", ".join(study.methods) + f"; differences refer to {study.baseline}"),
@@ -30,10 +32,12 @@ def protocol(study: Study, records: Records) -> list[Fact]:
             "seeds", ", ".join(map(str, study.seeds)) + ": the same seed means the same crops, degradations and weights"
         ),
         Fact("scale", f"x{study.scale}" if study.scale > 1 else "1: restoration without upscaling"),
-        Fact("test sets", ", ".join(study.datasets)),
-        Fact("degradations", ", ".join(degradation_label(name) for name in study.degradations)),
+        Fact("test sets", ", ".join(dict.fromkeys(item.dataset for item in degraded))),
+        Fact("degradations", ", ".join(degradation_label(name) for name in study.degradations if name != REAL)),
         Fact("metrics", ", ".join(_metric(name) for name in study.metrics)),
     ]
+    if photographs:
+        facts.append(Fact("real photographs", ", ".join(map(_photographs, photographs))))
     documents = list(records.documents.values())
     if documents:
         facts += _training(documents[0]["spec"])
@@ -44,6 +48,11 @@ def protocol(study: Study, records: Records) -> list[Fact]:
 def _metric(name: str) -> str:
     label = metric_label(name)
     return f"{label.title} ({'higher' if label.higher_is_better else 'lower'} is better)"
+
+
+def _photographs(item: EvaluationSet) -> str:
+    paired = any(compares(name) for name in item.metrics)
+    return f"{item.dataset} ({'with' if paired else 'without'} ground truth)"
 
 
 def _training(spec: dict[str, Any]) -> list[Fact]:

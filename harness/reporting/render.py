@@ -9,13 +9,13 @@ import numpy as np
 
 from harness.reporting.comparison import Cell, Comparison
 from harness.reporting.formats import WIDTH, latex_escape, latex_float, markdown_table, wrap
-from harness.reporting.labels import degradation_label, method_label, short_degradation
+from harness.reporting.labels import method_label
 from harness.reporting.study import AVERAGE
 
 
-def markdown(table: Comparison, heading: str) -> str:
+def markdown(table: Comparison) -> str:
     """Return values and differences as Markdown, no wider than a terminal of 120 columns."""
-    parts = [f"## {heading}\n", wrap(table.caption) + "\n"]
+    parts = [f"## {table.heading}\n", wrap(table.caption) + "\n"]
     parts += [_titled(table, network, _values(table, rows)) for network, rows in table.blocks.items()]
     gains = [_titled(table, network, text) for network, rows in table.blocks.items() if (text := _gains(table, rows))]
     if gains:
@@ -29,9 +29,9 @@ def _titled(table: Comparison, network: str, text: str) -> str:
 
 
 def _values(table: Comparison, rows: dict[str, tuple[Cell, ...]]) -> str:
-    """Methods down, degradations across; room for bold markers is kept so that digits stay aligned."""
+    """Methods down, degradations (or data sets) across; room for bold markers is kept so that digits stay aligned."""
     bold = any(cell.bold for cells in rows.values() for cell in cells)
-    header = [short_degradation(name) for name in table.columns]
+    header = [table.short(name) for name in table.columns]
     body = [[_padded(cell, bold) for cell in cells] for cells in rows.values()]
     return _split("method", list(rows), header, body)
 
@@ -44,13 +44,13 @@ def _padded(cell: Cell, bold: bool) -> str:
 
 
 def _gains(table: Comparison, rows: dict[str, tuple[Cell, ...]]) -> str:
-    """Degradations down, methods across, so that each interval can be written out."""
+    """Degradations (or data sets) down, methods across, so that each interval can be written out."""
     methods = [name for name in rows if name != table.baseline]
     if not any(cell.gain for name in methods for cell in rows[name]):
         return ""
-    names = [short_degradation(name) for name in table.columns]
+    names = [table.short(name) for name in table.columns]
     body = [[_interval(rows[name][index]) for name in methods] for index in range(len(table.columns))]
-    return _split("degradation", names, methods, body)
+    return _split(table.kind, names, methods, body)
 
 
 def _interval(cell: Cell) -> str:
@@ -79,7 +79,7 @@ def _split(corner: str, names: list[str], header: Sequence[str], body: Sequence[
 
 def latex(table: Comparison) -> str:
     """Return a ``table*`` with booktabs rules: under each value its difference and half its interval."""
-    lines = [" & ".join(["", *(latex_escape(short_degradation(name)) for name in table.columns)]) + r" \\", r"\midrule"]
+    lines = [" & ".join(["", *(latex_escape(table.short(name)) for name in table.columns)]) + r" \\", r"\midrule"]
     for index, (network, rows) in enumerate(table.blocks.items()):
         if len(table.blocks) > 1:
             rule = [r"\midrule"] if index else []
@@ -108,7 +108,7 @@ def _latex_gain(cell: Cell) -> str:
 
 def html_table(table: Comparison) -> str:
     """Return a ``<table>``: under each value its difference; intervals as titles; sort keys in ``data-sort``."""
-    head = "".join(f'<th scope="col" class="n">{html.escape(degradation_label(name))}</th>' for name in table.columns)
+    head = "".join(f'<th scope="col" class="n">{html.escape(table.title(name))}</th>' for name in table.columns)
     body = "\n".join(_html_rows(table))
     notes = "".join(f" {html.escape(note)}" for note in table.notes)
     caption = f"{html.escape(table.caption)} Below: {html.escape(_lower(table.gain_caption))}{notes}"

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from harness.files import write_text
 from harness.reporting import render
 from harness.reporting.ablations import Outcome, level_table
-from harness.reporting.comparison import comparison, scopes
+from harness.reporting.comparison import comparisons
 from harness.reporting.cost import cost_table, costs
 from harness.reporting.equal_cost import equal_cost_table
 from harness.reporting.figures.captions import CAPTIONS
@@ -76,7 +76,7 @@ def write_report(
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
     equal_cost = equal_cost_table(laid_out, summary, study, records)
-    main, *others = _comparisons(summary, study)
+    main, *others = _comparisons(summary, study, real=False)
     published = published_table(summary, load_published(), study)
     text = render_template(
         "report.html.j2",
@@ -85,6 +85,7 @@ def write_report(
         verdicts=_verdicts(summary, study),
         main=main,
         others=others,
+        photographs=_comparisons(summary, study, real=True),
         pictures=_pictures(study, Path(figures)),
         ablations=[_ablation(found, folder) for found, folder in ablations],
         training=Markup(_training(study, records).html()),
@@ -102,15 +103,10 @@ def write_report(
     return Path(target)
 
 
-def _comparisons(summary: pd.DataFrame, study: Study) -> list[tuple[str, Markup]]:
-    found = []
-    for metric in study.metrics:
-        for scope in scopes(summary, study, metric):
-            table = comparison(summary, study, metric, scope)
-            if table is not None:
-                where = "average over data sets" if scope == AVERAGE else scope
-                found.append((f"{table.label.axis}: {where}", Markup(render.html_table(table))))
-    return found or [("Results", Markup("<p>No values yet.</p>"))]
+def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tuple[str, Markup]]:
+    found = [table for metric in study.metrics for table in comparisons(summary, study, metric, real=real)]
+    shown = [(table.heading, Markup(render.html_table(table))) for table in found]
+    return shown if shown or real else [("Results", Markup("<p>No values yet.</p>"))]
 
 
 def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:

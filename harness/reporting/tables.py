@@ -8,9 +8,10 @@ import pandas as pd
 
 from harness.files import write_text
 from harness.reporting import render
-from harness.reporting.comparison import Comparison, comparison, scopes
+from harness.reporting.comparison import Comparison, comparisons
 from harness.reporting.cost import write_costs
 from harness.reporting.equal_cost import equal_cost_table
+from harness.reporting.files import degraded_metrics, photograph_metrics
 from harness.reporting.formats import PlainTable, csv_text, latex_document
 from harness.reporting.grid import STATUSES
 from harness.reporting.labels import metric_label
@@ -18,31 +19,40 @@ from harness.reporting.output import write_plain
 from harness.reporting.published import write_published
 from harness.reporting.records import load_records
 from harness.reporting.results import blocks, load
-from harness.reporting.study import AVERAGE, Study
+from harness.reporting.study import Study
 from harness.reporting.summary import rank_table, summarize_blocks
 from harness.reporting.templates import page
+
+_TITLES = {
+    "real_paired": "Real photographs with ground truth",
+    "real_unpaired": "Real photographs without ground truth",
+}
 
 
 def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: str | Path) -> list[Path]:
     """Write the tables of an aggregated metrics file below ``folder`` and return their paths, sorted.
 
     ``main.{md,csv,tex,html}``: the first metric, averaged over data sets. ``<metric>.{md,csv,tex,html}``: the average
-    and each data set. ``summary.csv``: every number of :func:`harness.reporting.summary.summarize`. ``ranks.csv``: how
-    stable the ranking is. ``failures.{md,csv}``: what failed or is missing. The same metrics give the same bytes.
-    ``published.{md,csv,tex,html}``: published numbers (``configs/published``) beside ours.
+    and each data set. ``real_paired.{md,csv,tex,html}`` and ``real_unpaired.{md,csv,tex,html}``: all metrics on real
+    photographs with and without ground truth, where the study has such. ``summary.csv``: every number of
+    :func:`harness.reporting.summary.summarize`. ``ranks.csv``: how stable the ranking is. ``failures.{md,csv}``: what
+    failed or is missing. ``published.{md,csv,tex,html}``: published numbers (``configs/published``) beside ours.
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     ``equal_cost.{md,csv,tex,html}``: the main comparison again, with baselines that took as long as each method.
+    The same metrics give the same bytes.
     """
     frame = load(metrics)
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
     files = {"summary.csv": numbers(summary), "ranks.csv": numbers(rank_table(laid_out, study))}
-    for metric, rows in summary.groupby("metric", sort=False):
-        found = (comparison(rows, study, str(metric), scope) for scope in scopes(rows, study, str(metric)))
-        tables = [table for table in found if table is not None]
+    for metric in degraded_metrics(study):
+        tables = comparisons(summary, study, metric, real=False)
         if metric == study.metrics[0]:
-            files |= _formats("main", tables[:1], rows)
-        files |= _formats(str(metric), tables, rows)
+            files |= _formats("main", tables[:1], summary)
+        files |= _formats(metric, tables, summary)
+    for name, measured in photograph_metrics(study).items():
+        tables = [table for metric in measured for table in comparisons(summary, study, metric, real=True)]
+        files |= _formats(name, tables, summary)
     failed = failures(frame)
     files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
     for name, text in files.items():
@@ -71,20 +81,15 @@ def failures(frame: pd.DataFrame) -> PlainTable:
     return PlainTable("failures", caption, header, tuple(rows), frozenset({2, 6}))
 
 
-def heading(table: Comparison) -> str:
-    """Return the heading of a comparison: the metric and where it was measured."""
-    where = "average over data sets" if table.scope == AVERAGE else table.scope
-    return f"{table.label.axis}: {where}"
-
-
 def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[str, str]:
-    rows = pd.concat([rows[rows["scope"] == table.scope] for table in tables])
+    rows = pd.concat([rows[(rows["metric"] == table.metric) & (rows["scope"] == table.scope)] for table in tables])
     parts = "\n".join(render.html_table(table) for table in tables)
+    title = _TITLES.get(name) or metric_label(tables[0].metric).axis
     return {
-        f"{name}.md": "\n".join(render.markdown(table, heading(table)) for table in tables),
+        f"{name}.md": "\n".join(render.markdown(table) for table in tables),
         f"{name}.csv": numbers(rows),
         f"{name}.tex": latex_document([render.latex(table) for table in tables]),
-        f"{name}.html": page(metric_label(tables[0].metric).axis, parts),
+        f"{name}.html": page(title, parts),
     }
 
 

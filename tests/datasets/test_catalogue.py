@@ -50,7 +50,8 @@ def test_every_standard_benchmark_has_locks() -> None:
         ({"folder": None}, "folder: required, the place below the data folder"),
         ({"folder": "../x"}, "folder '../x': must lie below the data folder"),
         ({"folder": "/x"}, "folder '/x': must lie below the data folder"),
-        ({"images": None}, "images: required, the number of images"),
+        ({"images": None, "manual": "ask"}, "images: required, the number of images; only photographs of your own"),
+        ({"images": None, "folder": "../x"}, "folder '../x': must lie below the data folder"),
         ({"pattern": "*"}, r"pattern '\*': must contain {name} once"),
         ({"low": "{name}"}, "low: required for real_paired, and only there"),
         ({"kind": "real_paired"}, "low: required for real_paired, and only there"),
@@ -77,4 +78,21 @@ def test_a_missing_catalogue_is_told(tmp_path: Path) -> None:
 
 def test_the_documentation_names_every_dataset() -> None:
     text = (CONFIGS.parent / "docs" / "datasets.md").read_text()
-    assert not [name for name in ENTRIES if f"`{name}`" not in text]
+    assert not [name for name in yaml.safe_load((CONFIGS / "datasets.yaml").read_text()) if f"`{name}`" not in text]
+
+
+def test_entries_of_your_own_join_the_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"theirs": GOOD}))
+    mine = {"kind": "real_unpaired", "folder": "/home/me/photographs", "licence": "mine"}
+    (tmp_path / "datasets.local.yaml").write_text(yaml.safe_dump({"holiday": mine}))
+    entries = load_catalogue(tmp_path / "datasets.yaml")
+    assert list(entries) == ["theirs", "holiday"]
+    assert entries["holiday"].own
+    assert not entries["theirs"].own
+
+
+def test_entries_of_your_own_replace_no_others(tmp_path: Path) -> None:
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"theirs": GOOD}))
+    (tmp_path / "datasets.local.yaml").write_text(yaml.safe_dump({"theirs": GOOD}))
+    with pytest.raises(HarnessError, match=r"datasets\.local\.yaml: theirs: the name of an entry of datasets\.yaml"):
+        load_catalogue(tmp_path / "datasets.yaml")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.datasets import catalogue, resolve
+from harness.datasets.adopt import adopt
 from harness.datasets.catalogue import find_entry, load_catalogue
 from harness.datasets.resolve import data_root, missing, resolve_images
 from harness.errors import HarnessError
@@ -103,6 +104,23 @@ def test_folders_take_any_number_of_photographs(tmp_path: Path, write_catalogue:
     assert refused("mine", tmp_path).endswith("put photographs there")
     save(tmp_path / "photos/x.png", photograph("x"))
     assert names("mine", tmp_path) == ["x"]
+
+
+def test_pairs_of_your_own_lie_anywhere_and_need_no_number(tmp_path: Path, write_catalogue: Catalogue) -> None:
+    folder = tmp_path / "elsewhere"
+    mine = {"kind": "real_paired", "folder": str(folder), "pattern": "HR/{name}", "low": "LR/{name}"}
+    write_catalogue({"mine": mine})
+    root = tmp_path / "data"
+    assert (
+        refused("mine", root)
+        == f"mine: no folder {folder}; put photographs there, pairs as HR/{{name}} and LR/{{name}}"
+    )
+    save(folder / "HR/x.png", photograph("x"))
+    assert "without the other half of their pair: x; put photographs there, pairs as" in refused("mine", root)
+    save(folder / "LR/x.jpg", photograph("x", 10, 8))
+    assert names("mine", root) == ["x"]
+    with pytest.raises(HarnessError, match="mine: is real_paired and needs no adoption; put photographs into"):
+        adopt("mine", folder, root)
 
 
 def test_crops_are_centred_and_checked(tmp_path: Path, write_catalogue: Catalogue) -> None:

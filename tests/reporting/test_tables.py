@@ -149,21 +149,54 @@ def test_lower_is_better_turns_best_around(tmp_path: Path) -> None:
     assert bicubic["improvement"] > 0.9
 
 
-def test_real_photographs_stay_out_of_averages(tmp_path: Path) -> None:
-    study = synthetic.study(datasets=("Set5",), degradations=("clean", "blur"), metrics=("psnr_rgb",))
-    real = EvaluationSet("Photos", "real", ("psnr_rgb", "niqe"))
-    study = dataclasses.replace(study, sets=(*study.sets, real))
-    rows = synthetic.metric_rows(study, images={"Set5": 5, "Photos": 3})
-    written = write(tmp_path, study, rows)
-    summary = summarize(load(written.metrics), study)
-    average = summary[(summary["scope"] == "average") & (summary["column"] == "average")]
-    one = summary[(summary["scope"] == "Set5") & (summary["column"] == "average")]
-    np.testing.assert_allclose(
-        average[average["metric"] == "psnr_rgb"]["mean"], one[one["metric"] == "psnr_rgb"]["mean"]
+@pytest.fixture(scope="module")
+def photographed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Written, Path]:
+    """A study with a degraded set, two sets of pairs and one without ground truth, and the folder of its tables."""
+    folder = tmp_path_factory.mktemp("photographed")
+    study = synthetic.study(datasets=("Set5",), degradations=("clean", "blur"), metrics=("psnr_rgb", "psnr_y"))
+    pairs = [EvaluationSet(name, "real", ("psnr_rgb", "psnr_y")) for name in ("Pairs_v3", "More")]
+    alone = EvaluationSet("Photos", "real", ("niqe",))
+    study = dataclasses.replace(study, sets=(*study.sets, *pairs, alone))
+    images = {"Set5": 5, "Pairs_v3": 3, "More": 4, "Photos": 6}
+    written = write(folder, study, synthetic.metric_rows(study, images=images))
+    assert write_tables(written.metrics, study, written.runs, folder / "tables") == tables_below(
+        study, folder / "tables"
     )
-    assert set(summary[summary["metric"] == "niqe"]["column"]) == {"real"}
-    write_tables(written.metrics, study, written.runs, tmp_path / "tables")
-    assert "NIQE" in (tmp_path / "tables" / "niqe.md").read_text()
+    return written, folder / "tables"
+
+
+def test_real_photographs_have_tables_of_their_own(photographed: tuple[Written, Path]) -> None:
+    _, folder = photographed
+    paired, unpaired = ((folder / f"real_{kind}.md").read_text() for kind in ("paired", "unpaired"))
+    assert re.findall("^## (.*)$", paired, re.MULTILINE) == [
+        "PSNR (RGB), dB: real photographs",
+        "PSNR (Y), dB: real photographs",
+    ]
+    assert re.search(r"^\| method +\| +Pairs_v3 +\| +More +\| +average +\|$", paired, re.MULTILINE)
+    assert "their ground truth is a second photograph" in paired.replace("\n", " ")
+    assert re.findall("^## (.*)$", unpaired, re.MULTILINE) == ["NIQE: real photographs"]
+    assert re.search(r"^\| method +\| +Photos +\|$", unpaired, re.MULTILINE)
+    assert "Lower is better." in unpaired
+    assert "judges the results alone" in unpaired.replace("\n", " ")
+    assert not (folder / "niqe.md").exists()
+    for name in ("main", "psnr_rgb", "psnr_y"):
+        text = (folder / f"{name}.md").read_text()
+        assert not re.search("Pairs|More|Photos|real", text)
+
+
+def test_real_photographs_stay_out_of_averages(photographed: tuple[Written, Path]) -> None:
+    written, _ = photographed
+    summary = summarize(load(written.metrics), written.study)
+    assert set(summary["scope"]) == {"Set5", "real"}
+    real = summary[summary["scope"] == "real"]
+    rows = written.rows[(written.rows["degradation"] == "real") & (written.rows["metric"] == "psnr_rgb")]
+    means = rows.groupby(["variant", "dataset"])["value"].mean()
+    found = real[real["metric"] == "psnr_rgb"].set_index(["method", "column"])["mean"]
+    for method in written.study.all_methods:
+        assert found[method, "More"] == pytest.approx(means[method, "More"])
+        assert found[method, "average"] == pytest.approx((means[method, "More"] + means[method, "Pairs_v3"]) / 2)
+    assert set(real[real["metric"] == "niqe"]["column"]) == {"Photos"}
+    assert set(real[(real["metric"] == "niqe") & real["best"]]["method"]) == {"bicubic"}, "lower is better"
 
 
 def test_networks_have_a_block_each_and_one_family_of_tests(broken: Written, broken_tables: Path) -> None:
