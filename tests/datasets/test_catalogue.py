@@ -83,7 +83,7 @@ def test_the_documentation_names_every_dataset() -> None:
 
 def test_entries_of_your_own_join_the_catalogue(tmp_path: Path) -> None:
     (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"theirs": GOOD}))
-    mine = {"kind": "real_unpaired", "folder": "/home/me/photographs", "licence": "mine"}
+    mine = {"kind": "real_unpaired", "folder": "/photographs/holiday", "licence": "mine"}
     (tmp_path / "datasets.local.yaml").write_text(yaml.safe_dump({"holiday": mine}))
     entries = load_catalogue(tmp_path / "datasets.yaml")
     assert list(entries) == ["theirs", "holiday"]
