@@ -72,6 +72,7 @@ def metric_rows(
     """
     rows = []
     arms = [("", name, REFERENCE, None) for name in plan.references]
+    arms += [(model.network, model.name, "external", None) for model in plan.externals]
     arms += [(run.network, run.variant, run.regularizer, run.seed) for run in plan.runs]
     for network, variant, regularizer, run_seed in arms:
         luck = numpy_stream(seed, "seed", network, variant, str(run_seed)).normal(0, sigma_seed)
