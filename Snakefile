@@ -27,7 +27,7 @@ for regularizer in sorted(glob(f"{workflow.basedir}/workflow/regularizers/*.smk"
 
 onstart:
     with reporting_to(WorkflowError):
-        experiment.preflight(workflow.dag.needrun_jobs(), workflow.global_resources)
+        experiment.preflight(workflow.dag.needrun_jobs(), workflow.global_resources, workflow.non_local_exec)
 
 
 rule all:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -51,6 +52,17 @@ def no_gpu_message(source: str) -> str:
     )
 
 
+def lease_folder() -> Path:
+    """Return where the lock files of devices lie: one folder per user and machine, and below Slurm one per job.
+
+    The machine is part of the name, because ``TMPDIR`` may be shared by all nodes. Slurm hands every device to one job,
+    and where it also hides the others, each job calls its first device 0: these are not the same.
+    """
+    folder = Path(tempfile.gettempdir()) / f"blind-sr-gpu-leases-{os.getuid()}" / platform.node()
+    job = os.environ.get("SLURM_JOB_ID")
+    return folder / f"slurm-{job}" if job else folder
+
+
 @contextmanager
 def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iterator[list[str]]:
     """Hold ``count`` GPUs, waiting until they are free, and hide the others from CUDA. Enter before importing torch.
@@ -58,7 +70,7 @@ def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iter
     Args:
         count: devices to hold together, all or none; 0 leases nothing.
         runs_per_gpu: how many leases one device may carry.
-        folder: where the lock files lie; by default one folder per user and machine.
+        folder: where the lock files lie; by default :func:`lease_folder`.
 
     Yields:
         The devices' CUDA names.
@@ -74,7 +86,7 @@ def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iter
         raise HarnessError(
             f"{count} GPUs are needed, but {len(gpus)} are visible; lower training.processes or check nvidia-smi"
         )
-    folder = folder or Path(tempfile.gettempdir()) / f"blind-sr-gpu-leases-{os.getuid()}"
+    folder = folder or lease_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         taken = _take(gpus, count, runs_per_gpu, folder, held)

@@ -17,6 +17,7 @@ from typing import Any
 from harness.errors import HarnessError
 
 _CHUNK = 1 << 20  # bytes
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)  # Lustre without the mount option, some network file systems
 
 
 @contextmanager
@@ -80,6 +81,10 @@ def exclusive(path: str | Path, waiting: str) -> Iterator[None]:
         except BlockingIOError:
             print(waiting, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            print(f"warning: {path}: this file system has no locks ({error.strerror}); going on without", flush=True)
         yield
 
 

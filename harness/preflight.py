@@ -58,19 +58,20 @@ class Needs:
         return cls(tuple(dict.fromkeys(names)), True, True, externals)
 
 
-def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None) -> list[str]:
+def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewhere: bool = False) -> list[str]:
     """Return one line per missing thing: data sets, GPUs, weights; empty when the jobs can start.
 
     Args:
         experiment: what will run.
         needs: what the coming jobs ask for.
         gpu_limit: Snakemake's ``--resources gpu=``, None without one.
+        elsewhere: whether jobs run on other machines, whose GPUs cannot be counted here.
     """
     # Snakemake's own order changes from call to call.
     names = [name for name in Needs.everything(experiment).datasets if name in needs.datasets]
     found = [missing(name, experiment.data_root) for name in dict.fromkeys((*names, *sorted(needs.datasets)))]
     if needs.training or (needs.evaluation and experiment.needs_gpu):
-        found += _gpu_problems(experiment, gpu_limit)
+        found += _too_few(experiment, gpu_limit) if elsewhere else _gpu_problems(experiment, gpu_limit)
     if needs.evaluation:
         found += _weight_problems(experiment)
         wanted = {experiment.external(name).name for name in needs.externals}
@@ -92,12 +93,17 @@ def _gpu_problems(experiment: Experiment, limit: int | None) -> list[str | None]
             f"--resources gpu={limit}: only {count} GPUs are visible; give gpu={slots} or less, "
             "or runs would wait for each other"
         ]
-    if limit is not None and limit < wanted:
-        return [
-            f"--resources gpu={limit}: less than training.processes {wanted}, which Snakemake would cap silently; "
-            f"give gpu={wanted} or more"
-        ]
-    return []
+    return _too_few(experiment, limit)
+
+
+def _too_few(experiment: Experiment, limit: int | None) -> list[str | None]:
+    wanted = experiment.training.processes
+    if not experiment.needs_gpu or limit is None or limit >= wanted:
+        return []
+    return [
+        f"--resources gpu={limit}: less than training.processes {wanted}, which Snakemake would cap silently; "
+        f"give gpu={wanted} or more"
+    ]
 
 
 def _weight_problems(experiment: Experiment) -> list[str | None]:

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import layout, preflight
+from harness import layout, preflight, requests
 from harness.ablations import Ablation, ablation_names, find_run, load_ablation
 from harness.datasets.catalogue import find_entry
 from harness.errors import HarnessError
@@ -131,6 +131,16 @@ class Plan:
         return self.training.processes if self._experiment.needs_gpu else 0
 
     @property
+    def training_minutes(self) -> int:
+        """Minutes that the first attempt of a training job asks for."""
+        return requests.training_minutes(self.training)
+
+    @property
+    def training_megabytes(self) -> int:
+        """Host memory that the first attempt of a training job asks for."""
+        return requests.training_megabytes(self.training)
+
+    @property
     def other_variants_pattern(self) -> str:
         """A pattern of the variants whose regularizer has no rule of its own."""
         folder = ROOT / "workflow" / "regularizers"
@@ -232,18 +242,19 @@ class Plan:
             self._studies[study] = load_ablation(self._experiment, study)
         return self._studies[study]
 
-    def preflight(self, jobs: Iterable[Any], limits: Mapping[str, Any]) -> None:
+    def preflight(self, jobs: Iterable[Any], limits: Mapping[str, Any], elsewhere: bool = False) -> None:
         """Stop before the first job if anything is missing that the coming jobs need.
 
         Args:
             jobs: Snakemake's jobs that will run.
             limits: Snakemake's global resource limits.
+            elsewhere: whether jobs run on other machines, whose GPUs cannot be counted here.
 
         Raises:
             HarnessError: one list of all that is missing and what to do for each.
         """
         needs = preflight.Needs.of((job.rule.name, dict(job.wildcards_dict)) for job in jobs)
-        problems = preflight.problems(self._experiment, needs, limits.get("gpu"))
+        problems = preflight.problems(self._experiment, needs, limits.get("gpu"), elsewhere)
         if problems:
             raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
 

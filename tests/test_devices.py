@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import devices
-from harness.devices import lease, visible_gpus
+from harness.devices import lease, lease_folder, visible_gpus
 from harness.errors import HarnessError
 
 HOLD = """
@@ -114,3 +115,11 @@ def test_none_needed_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with lease(0, folder=tmp_path) as nothing:
         assert nothing == []
+
+
+def test_machines_and_slurm_jobs_have_leases_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    machine = lease_folder()
+    assert machine.name == platform.node()
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    assert lease_folder() == machine / "slurm-17"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -15,6 +16,7 @@ from harness.files import (
     atomic_path,
     canonical_json,
     content_hash,
+    exclusive,
     explain_os_errors,
     file_sha256,
     write_bytes,
@@ -103,3 +105,15 @@ def test_file_hashes_are_those_of_the_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 9000  # more than one chunk
     (tmp_path / "x").write_bytes(content)
     assert file_sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_system_without_locks_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(stream: object, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with exclusive(tmp_path / "lock", "waiting"):
+        pass
+    assert "this file system has no locks" in capsys.readouterr().out

@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("ablations", "adhoc", "catalogues", "experiment", "stems"),
     ("reporting",),
-    ("preflight", "workflow"),
+    ("preflight", "requests", "workflow"),
     ("merge", "planning", "scaffold"),
     ("doctor",),
     ("cli_cluster", "cli_data", "cli_evaluate", "cli_plan", "cli_regularizers", "cli", "__main__"),

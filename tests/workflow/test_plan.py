@@ -103,6 +103,13 @@ def test_gpus_are_counted_before_the_first_job(
     assert bool(problems) == bool(expected)
 
 
+def test_gpus_of_other_machines_are_not_counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    experiment, needs = load_experiment(ROOT / DEFAULT), preflight.Needs((), training=True, evaluation=False)
+    assert preflight.problems(experiment, needs, 64, elsewhere=True) == []
+    assert "less than training.processes 1" in preflight.problems(experiment, needs, 0, elsewhere=True)[0]
+
+
 def test_files_that_are_done_need_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert preflight.problems(load_experiment(ROOT / DEFAULT), preflight.Needs((), False, False), None) == []

@@ -19,6 +19,9 @@ rule ablation:
         study="|".join(experiment.ablations) or "(?!)",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("report"),

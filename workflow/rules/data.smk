@@ -10,6 +10,9 @@ rule pack:
     conda:
         "../../environment.yml"
     threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("pack"),
@@ -35,6 +38,9 @@ rule benchmark:
     conda:
         "../../environment.yml"
     threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("benchmark"),
@@ -56,6 +62,9 @@ rule photographs:
     conda:
         "../../environment.yml"
     threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("benchmark"),

@@ -16,6 +16,8 @@ rule evaluate_run:
     threads: experiment.training.threads
     resources:
         gpu=min(1, experiment.gpus),
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
@@ -37,6 +39,9 @@ rule evaluate_reference:
     conda:
         "../../environment.yml"
     threads: experiment.training.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
@@ -61,6 +66,8 @@ rule evaluate_external:
     threads: experiment.training.threads
     resources:
         gpu=min(1, experiment.gpus),
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),

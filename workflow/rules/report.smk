@@ -10,6 +10,9 @@ rule aggregate:
         f"results/logs/{experiment.name}/aggregate.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("report"),
@@ -30,6 +33,9 @@ rule tables:
         f"results/logs/{experiment.name}/tables.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("report"),
@@ -51,6 +57,9 @@ rule figures:
         f"results/logs/{experiment.name}/figures.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("report"),
@@ -75,6 +84,9 @@ rule report:
         f"results/logs/{experiment.name}/report.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         experiment=experiment.path,
         code=experiment.code("report"),

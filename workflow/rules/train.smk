@@ -20,6 +20,8 @@ rule train_run:
     threads: experiment.training.threads
     resources:
         gpu=experiment.gpus,
+        mem_mb=lambda wildcards, attempt: experiment.training_megabytes * attempt,
+        runtime=lambda wildcards, attempt: experiment.training_minutes * attempt,
     params:
         experiment=experiment.path,
         code=lambda wildcards: experiment.training_code(wildcards.variant),
