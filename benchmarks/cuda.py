@@ -9,6 +9,7 @@ from __future__ import annotations
 import harness.compat  # noqa: F401
 
 # isort: split
+import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from basicsr.data.realesrgan_dataset import RealESRGANDataset
 from torch.utils.data import DataLoader
 
 from benchmarks.degradation import synthetic_photographs
-from benchmarks.network import basicsr_step, harness_step
+from benchmarks.network import basicsr_step, harness_step, random_batch
 from benchmarks.reference import Reference
 from benchmarks.utilization import Sampler
 from harness.datasets.patches import Pack, PackedImage, PackInfo
@@ -33,6 +34,7 @@ from harness.regularizers import views
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.batches import Batch, BatchSource
+from harness.training.graph import WARM_UP
 from harness.training.prefetch import ahead
 
 ITERATIONS = 500_000
@@ -41,25 +43,31 @@ ITERATIONS = 500_000
 
 def measure_harness(spec: RunSpec, pack: Pack, iterations: int, device: str = "cuda") -> dict[str, float]:
     """Time whole iterations of the harness: crops, degradation, step."""
+    forget()
     seen = views(spec.regularizer.regularizer, dict(spec.regularizer.options))
     source = BatchSource(pack, spec, seen, device)
-    warm = max(iterations // 5, 2)
-    batches, step = ahead(source, device, warm + iterations), harness_step(spec, device)
-    number = 0
+    warm = max(iterations // 5, WARM_UP + 2)  # a CUDA graph is captured before the clock starts
+    step, number = harness_step(spec, device), 0
+    with ahead(source, device, warm + iterations) as batches:
 
-    def iterate() -> None:
-        nonlocal number
-        number += 1
-        step(batches.batch(number))
+        def iterate() -> None:
+            nonlocal number
+            number += 1
+            step(batches.batch(number))
 
-    return _rate(iterate, warm, iterations, device)
+        return _rate(iterate, warm, iterations, device)
 
 
 def measure_reference(
     spec: RunSpec, folder: Path, iterations: int, workers: int, device: str = "cuda"
 ) -> dict[str, float]:
-    """Time whole iterations put together from BasicSR's components: loader, transfers, degradation, step."""
+    """Time whole iterations put together from BasicSR's components: loader, transfers, degradation, step.
+
+    cuDNN may choose its fastest algorithms, TF32 among them, as BasicSR's training lets it.
+    """
+    forget()
     training = spec.training
+    assert isinstance(training.degradation, SecondOrderSpec)
     degradation = training.degradation.model_copy(update={"kinds_per": "batch"})
     rows = range(training.batch_size)
     # Drawn before the clock starts: BasicSR draws these with a few calls of Python's random.
@@ -78,7 +86,35 @@ def measure_reference(
             pass
         step(Batch(*reversed(aligned_crop(target, lr, training.patch, spec.scale, Draws(0, number, 0, rows, device)))))
 
-    return _rate(iterate, max(iterations // 5, 2), iterations, device)
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
+        return _rate(iterate, max(iterations // 5, 2), iterations, device)
+
+
+def measure_network(spec: RunSpec, steps: int, device: str = "cuda") -> float:
+    """Return the seconds of one network step on a ready batch: between events on the GPU, or by processor time."""
+    forget()
+    step, batch = harness_step(spec, device), random_batch(spec, device)
+    for _ in range(WARM_UP + 2):
+        step(batch)
+    if not device.startswith("cuda"):
+        before = time.process_time()
+        for _ in range(steps):
+            step(batch)
+        return (time.process_time() - before) / steps
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(steps):
+        step(batch)
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1e3 / steps
+
+
+def forget() -> None:
+    """Free what was measured before: learners refer to themselves, and peak memory would count them."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def write_photographs(folder: Path, images: int, side: int) -> Pack:

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.specs import bench_spec
 from harness.datasets.patches import INDEX, PIXELS, Pack
+from harness.degradations.spec import SecondOrderSpec
 from harness.files import write_text
 from harness.spec import RunSpec
 
@@ -89,11 +90,12 @@ def gpu_bytes(spec: RunSpec) -> dict[str, int]:
     from benchmarks.floor import counts
     from harness.networks.build import build_network
 
-    training = spec.training
+    training, degradation = spec.training, spec.training.degradation
+    assert isinstance(degradation, SecondOrderSpec)
     weights = sum(parameter.numel() for parameter in build_network(spec.network, 0).parameters())
     saved = counts(spec)["saved_bytes"]
     largest = 64 * training.batch_size * training.patch**2 * _FLOAT
-    enlarged = training.batch_size * 3 * int(training.crop * training.degradation.first.resize_range[1]) ** 2 * _FLOAT
+    enlarged = training.batch_size * 3 * int(training.crop * degradation.first.resize_range[1]) ** 2 * _FLOAT
     pair = training.batch_size * 3 * (training.patch**2 + (training.patch // spec.scale) ** 2) * _FLOAT
     parts = {
         "weights": 5 * weights * _FLOAT,

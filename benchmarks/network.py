@@ -18,7 +18,8 @@ from harness.spec import RunSpec
 from harness.training.batches import Batch
 from harness.training.step import Learner
 
-Step = Callable[[Batch], None]
+Step = Callable[[Batch], Tensor | float]
+"""A training step; returns the sum of its losses so far, where the implementation keeps it."""
 
 
 def random_batch(spec: RunSpec, device: str) -> Batch:
@@ -35,10 +36,11 @@ def harness_step(spec: RunSpec, device: str) -> Step:
     learner = Learner(spec, device)
     iteration = 0
 
-    def step(batch: Batch) -> None:
+    def step(batch: Batch) -> Tensor:
         nonlocal iteration
         iteration += 1
         learner.step(iteration, batch)
+        return learner.sums[0]
 
     return step
 
@@ -57,17 +59,19 @@ def basicsr_step(spec: RunSpec, device: str) -> Step:
     add_noise(network, spec)
     optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate, betas=training.betas)
     criterion = L1Loss()
-    log: list[float] = []
+    total = 0.0
 
-    def step(batch: Batch) -> None:
+    def step(batch: Batch) -> float:
+        nonlocal total
         optimizer.zero_grad()
         loss = criterion(network(batch.lr), batch.target)
         loss.backward()
         optimizer.step()
-        log[:] = [loss.mean().item()]  # reduce_loss_dict, in every iteration
+        total += loss.mean().item()  # reduce_loss_dict, in every iteration
         parameters, averages = dict(network.named_parameters()), dict(average.named_parameters())
         for name, values in averages.items():
             values.data.mul_(training.ema).add_(parameters[name].data, alpha=1 - training.ema)
+        return total
 
     return step
 
@@ -87,15 +91,20 @@ def add_noise(network: nn.Module, spec: RunSpec) -> None:
         taps.apply("last", blend)
 
 
-def imitated_bf16(spec: RunSpec, enabled: bool = True) -> Callable[[], None]:
-    """Return forward and backward pass of one image under CPU autocast to bf16, or in float32 if not enabled."""
+def imitated_bf16(spec: RunSpec, enabled: bool = True) -> Callable[[], float]:
+    """Return forward and backward pass of one image under CPU autocast to bf16, or in float32 if not enabled.
+
+    The pass returns its loss.
+    """
     network = import_network(spec.network.path)(**spec.network.arguments)
     batch = random_batch(spec, "cpu")
 
-    def step() -> None:
+    def step() -> float:
         network.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             output = network(batch.lr[:1])
-        F.l1_loss(output.float(), batch.target[:1]).backward()
+        loss = F.l1_loss(output.float(), batch.target[:1])
+        loss.backward()
+        return float(loss.detach())
 
     return step

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import degradation
+from benchmarks import degradation, limits
 from benchmarks.floor import floor, rates
 from benchmarks.network import imitated_bf16
 from benchmarks.sides import Sides, Timing
@@ -34,6 +34,7 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
         Ratios, reference over harness: ``degradation``; ``step_<precision>_<variant>`` of a whole training step
         (degradation and network); ``network_<precision>_<variant>`` of the network's part alone. ``cpu_time``: the
         network's ratios by processor time, which other programs on the machine disturb less. ``seconds``: the medians.
+        ``slowdown``: harness steps of each variant over baseline's, by processor time, with the limits.
         ``floor``: counted operations and bytes, and what the machine reaches. ``conditions``.
     """
     torch.set_num_threads(threads)
@@ -51,6 +52,7 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
             result[f"step_{name}"] = (other + pair["reference"].wall) / (own + pair["harness"].wall)
     _say("floor")
     reached = rates("cpu", quick=small)
+    result["slowdown"] = limits.verdicts(_slowdowns(networks), limits.shares(small))
     return result | {
         "cpu_time": {name: pair["reference"].cpu / pair["harness"].cpu for name, pair in networks.items()},
         "seconds": {
@@ -80,6 +82,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     if conditions["bf16_arithmetic"] == "fp32":
         yield "bf16: this CPU has no instructions for it, so the harness computes in fp32; imitating it by autocast"
         yield f"would take {result['imitated_bf16']['ratio']:.1f} times as long as fp32"
+    yield from limits.lines(result["slowdown"])
     bottom = result["floor"]
     yield (
         f"\nfloor of the network step: {bottom['flops'] / 1e9:.1f} GFLOP, at the {_giga(bottom, 'gemm')} GFLOP/s of "
@@ -103,6 +106,15 @@ def _networks(threads: int, repetitions: int, small: bool) -> dict[str, dict[Any
     return found
 
 
+def _slowdowns(networks: dict[str, dict[Any, Timing]]) -> dict[str, float]:
+    """Return processor time of the harness's step over that of baseline in the same precision."""
+    return {
+        name: pair["harness"].cpu / networks[f"{name.split('_', 1)[0]}_baseline"]["harness"].cpu
+        for name, pair in networks.items()
+        if not name.endswith("_baseline")
+    }
+
+
 def _imitation(small: bool) -> dict[str, float]:
     """Return seconds of processor time of one image's passes under bf16 autocast and in fp32, and their ratio."""
     spec = bench_spec("baseline", "cpu", small=small)
@@ -110,7 +122,7 @@ def _imitation(small: bool) -> dict[str, float]:
     return {"autocast_seconds": autocast, "fp32_seconds": plain, "ratio": autocast / plain}
 
 
-def _cpu_seconds(function: Callable[[], None]) -> float:
+def _cpu_seconds(function: Callable[[], object]) -> float:
     seconds = []
     for _ in range(4):
         start = time.process_time()

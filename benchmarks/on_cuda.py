@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from benchmarks import degradation
-from benchmarks.cuda import measure_harness, measure_reference, write_photographs
+from benchmarks import degradation, limits
+from benchmarks.cuda import measure_harness, measure_network, measure_reference, write_photographs
 from benchmarks.floor import floor, rates
 from benchmarks.specs import VARIANTS, bench_spec
+from harness.spec import PerformanceSpec
 from harness.training.train import settle
 
 
@@ -29,7 +30,8 @@ def measure(workers: int, quick: bool = False, small: bool = False, device: str 
     Returns:
         Ratios of iterations per second, harness over reference: ``step_<precision>_<variant>``; ``degradation``: ratio
         of seconds. ``iterations_per_second``, hours of 500,000 iterations and the rest by side and name in ``runs``.
-        ``slowdown``: of each variant against baseline. ``floor``, ``conditions``.
+        ``slowdown``: of each variant against baseline, with the limits. ``network_seconds``: of the network's part of a
+        step. ``floor``, ``conditions``.
     """
     settle(1)
     iterations = 4 if small else 50 if quick else 300
@@ -50,6 +52,17 @@ def measure(workers: int, quick: bool = False, small: bool = False, device: str 
                     _say(f"harness, {variant}, {precision}, images on the {placement}")
                     name = f"{precision}_{variant}" + ("_resident" if placement == "device" else "")
                     runs["harness"][name] = measure_harness(spec, pack, iterations, device)
+        for precision in ("fp32", "bf16"):
+            plain = PerformanceSpec().model_dump(exclude={"precision"})
+            spec = bench_spec("baseline", device, precision, small, **plain)
+            _say(f"harness, baseline, {precision}, every option of performance off")
+            runs["harness"][f"{precision}_baseline_plain"] = measure_harness(spec, pack, iterations, device)
+    _say("network steps")
+    steps = {
+        f"{precision}_{variant}": measure_network(bench_spec(variant, device, precision, small), iterations, device)
+        for precision in ("fp32", "bf16")
+        for variant in VARIANTS
+    }
     reached = rates(device, quick=small)
     bottom = {
         precision: floor(bench_spec("baseline", device, precision, small), reached) for precision in ("fp32", "bf16")
@@ -57,7 +70,8 @@ def measure(workers: int, quick: bool = False, small: bool = False, device: str 
     return {
         "degradation": degraded["ratio"],
         **_ratios(runs),
-        "slowdown": _slowdowns(runs["harness"]),
+        "slowdown": limits.verdicts(_slowdowns(runs["harness"]), limits.shares(small)),
+        "network_seconds": steps,
         "runs": runs,
         "seconds": {"degradation": degraded["seconds"]},
         "floor": {"rates": reached, **bottom},
@@ -80,6 +94,10 @@ def table(result: dict[str, Any]) -> Iterator[str]:
             ratio = f"{result[f'step_{name}']:6.1f}x" if side == "harness" and f"step_{name}" in result else ""
             rate = f"{run['iterations_per_second']:8.1f} {run['hours']:11.2f}"
             yield f"{side + ' ' + name:42} {rate} {busy:>9} {peak} {ratio:>7}"
+    yield from limits.lines(result["slowdown"])
+    yield ""
+    for name, seconds in result["network_seconds"].items():
+        yield f"{'network step ' + name:42} {seconds * 1e3:8.2f} ms"
     for precision in ("fp32", "bf16"):
         bottom = result["floor"][precision]
         yield (
@@ -93,7 +111,7 @@ def _ratios(runs: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
     """Return harness over reference of the variants that BasicSR's components can train."""
     found = {}
     for name, run in runs["harness"].items():
-        variant = name.split("_", 1)[1].removesuffix("_resident")
+        variant = name.split("_", 1)[1].removesuffix("_resident").removesuffix("_plain")
         if variant in runs["reference"]:
             other = runs["reference"][variant]["iterations_per_second"]
             found[f"step_{name}"] = run["iterations_per_second"] / other
@@ -105,7 +123,7 @@ def _slowdowns(runs: dict[str, dict[str, float]]) -> dict[str, float]:
     found = {}
     for name, run in runs.items():
         precision, variant = name.split("_", 1)
-        if variant != "baseline" and not name.endswith("_resident"):
+        if variant in limits.MOST:
             found[name] = runs[f"{precision}_baseline"]["iterations_per_second"] / run["iterations_per_second"]
     return found
 

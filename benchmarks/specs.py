@@ -8,13 +8,15 @@ from typing import Any
 
 from harness.catalogues import CONFIGS
 from harness.experiment import Experiment, load_experiment
-from harness.spec import RunSpec, TrainingSpec
+from harness.spec import PerformanceSpec, RunSpec, TrainingSpec
 
 VARIANTS = ("baseline", "dropout", "adaptive_dropout", "simple_align")
 
 
 def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool = False, **training: Any) -> RunSpec:
     """Return the spec of one variant of the paper's experiment (SRResNet, batch 16, crop 400, patch 128, seed 0).
+
+    Options of performance that are not given are the network's defaults for the device.
 
     Args:
         variant: as in ``configs/regularizers.yaml``.
@@ -24,7 +26,8 @@ def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool =
         training: other settings of the training.
     """
     spec = _paper().run(f"srresnet.{variant}.s0").spec
-    settings: dict[str, Any] = spec.training.model_dump(mode="json") | {"device": device, "precision": precision}
+    settings: dict[str, Any] = spec.training.model_dump(mode="json") | PerformanceSpec().model_dump(mode="json")
+    settings |= _defaults(device) | {"device": device, "precision": precision}
     network = spec.network
     if small:
         settings |= {"batch_size": 4, "crop": 64, "patch": 32}
@@ -37,6 +40,19 @@ def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool =
         scale=spec.scale,
         seed=spec.seed,
     )
+
+
+def network_spec(network: str, device: str, batch: int, patch: int, **training: Any) -> RunSpec:
+    """Return the spec of a network of the catalogue without a regularizer, with its defaults for the device."""
+    entry = _paper().catalogues.networks[network]
+    settings = {"crop": patch, "patch": patch, "batch_size": batch, **_defaults(device, network), **training}
+    spec = bench_spec("baseline", device, **settings)
+    scale = 1 if "_x1" in network else spec.scale
+    return spec.model_copy(update={"network": entry.network, "scale": scale})
+
+
+def _defaults(device: str, network: str = "srresnet") -> dict[str, Any]:
+    return _paper().catalogues.networks[network].defaults("cuda" if device == "cuda" else "cpu")
 
 
 @lru_cache(maxsize=1)

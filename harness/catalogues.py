@@ -14,7 +14,7 @@ from harness.degradations.fixed import RECIPES, VERSION
 from harness.degradations.spec import TrainingDegradation, training_degradation
 from harness.errors import HarnessError
 from harness.regularizers import available, offered
-from harness.spec import NetworkSpec
+from harness.spec import NetworkEntry
 from harness.yamlfile import StrictModel, load_mapping, load_yaml, validate
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -61,7 +61,7 @@ class Catalogues:
         regularizers: those of the harness, and those that installed packages offer as entry points.
     """
 
-    networks: dict[str, NetworkSpec]
+    networks: dict[str, NetworkEntry]
     variants: dict[str, VariantEntry]
     datasets: dict[str, DatasetEntry]
     training_degradations: dict[str, TrainingDegradation]
@@ -80,7 +80,7 @@ class Catalogues:
         path = folder / "degradations.yaml"
         training = (load_yaml(path) or {}).get("training") or {}
         return cls(
-            networks=load_mapping(folder / "networks.yaml", NetworkSpec),
+            networks=load_mapping(folder / "networks.yaml", NetworkEntry),
             variants=load_mapping(folder / "regularizers.yaml", VariantEntry),
             datasets=load_catalogue(folder / "datasets.yaml"),
             training_degradations={

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.evaluation import metrics as metric_registry
 from harness.evaluation.weight_files import weights_folder
 from harness.external import ExternalEntry, ExternalModel, resolve_external
+from harness.performance import completed
 from harness.regularizers import least_iterations, resolve_options, teacher_of, views
 from harness.spec import EvaluationSpec, RegularizerSpec, RunSpec, SetSpec, TrainingSpec
 from harness.stems import Stems
@@ -266,7 +267,8 @@ class Experiment:
         return spec
 
     def _spec(self, network_name: str, entry: VariantEntry, source: str) -> RunSpec:
-        network = self.catalogues.networks[network_name]
+        listed = self.catalogues.networks[network_name]
+        network = listed.network.model_copy(update={"initialization": entry.initialization or listed.initialization})
         try:
             options = resolve_options(entry.regularizer, entry.options_for(network_name))
         except HarnessError as error:
@@ -276,10 +278,9 @@ class Experiment:
         if entry.training:
             training = self._training(training.model_dump(mode="json") | entry.training, source)
         if entry.duration != 1:
-            scaled = max(1, round(training.iterations * entry.duration))
-            training = training.model_copy(update={"iterations": scaled})
-        if entry.initialization:
-            network = network.model_copy(update={"initialization": entry.initialization})
+            training = training.model_copy(update={"iterations": max(1, round(training.iterations * entry.duration))})
+        given = {*self.file.training, *entry.training}
+        training = completed(training, given, listed, entry.regularizer, str(self.path))
         content = {
             "network": network,
             "regularizer": regularizer,

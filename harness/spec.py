@@ -74,7 +74,64 @@ class ScheduleSpec(StrictModel):
         return self
 
 
-class TrainingSpec(StrictModel):
+class PerformanceSpec(StrictModel):
+    """How the same mathematics is computed: for speed, results differ by rounding at most.
+
+    An experiment that leaves one of these out gets what its network's entry in ``configs/networks.yaml`` says for the
+    device. The values here are the plainest path.
+
+    Attributes:
+        precision: ``fp32``, or ``bf16`` for autocast.
+        placement: ``host`` keeps training images in a memory map, ``device`` on the device.
+        channels_last: memory format of weights and images.
+        compile: compile the network with torch.compile.
+        cuda_graph: capture the network's part of the step once and launch it as a whole; one CUDA device, and a
+            regularizer that says ``graph_safe``.
+        fused_optimizer: one kernel for Adam, instead of a few for each operation in it.
+        foreach_ema: one call for the moving average of all weights, instead of one for each.
+        prefetch: make batches ahead, on a side stream and in a thread; CUDA only, and not with a pool.
+    """
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    placement: Literal["host", "device"] = "host"
+    channels_last: bool = False
+    compile: bool = False
+    cuda_graph: bool = False
+    fused_optimizer: bool = True
+    foreach_ema: bool = True
+    prefetch: bool = False
+
+
+class NetworkEntry(NetworkSpec):
+    """An entry of ``configs/networks.yaml``: a network, and what makes its training fast.
+
+    Attributes:
+        performance: device to measured defaults of the training's options, for experiments that leave these out.
+    """
+
+    performance: dict[Literal["cpu", "cuda"], PerformanceSpec] = {
+        "cuda": PerformanceSpec(channels_last=True, prefetch=True)
+    }
+
+    @model_validator(mode="after")
+    def _check(self) -> NetworkEntry:
+        for name in ("cuda_graph", "prefetch"):
+            if "cpu" in self.performance and getattr(self.performance["cpu"], name):
+                raise ValueError(f"performance.cpu.{name} True: needs a CUDA device")
+        return self
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network alone, as it stands in the spec of a run."""
+        return NetworkSpec.model_validate(self.model_dump(exclude={"performance"}))
+
+    def defaults(self, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
+        """Return the options that the entry gives for a device, by name."""
+        found = self.performance.get(device)
+        return found.model_dump(mode="json", exclude_unset=True) if found else {}
+
+
+class TrainingSpec(PerformanceSpec):
     """How a network is trained (PROTOCOL: DIV2K, second-order degradation, L1, Adam, EMA).
 
     Attributes:
@@ -97,10 +154,6 @@ class TrainingSpec(StrictModel):
         heldout_every: iterations between measurements of the held-out loss.
         heldout_images: images of the held-out set of degraded pairs.
         device: where to train.
-        precision: ``fp32``, or ``bf16`` for autocast.
-        channels_last: memory format of weights and images.
-        compile: compile the network with torch.compile.
-        placement: ``host`` keeps training images in a memory map, ``device`` on the device.
         threads: CPU threads of one run. Part of the spec, because sums depend on how work is split.
         processes: devices that share the batch of one run.
     """
@@ -124,10 +177,6 @@ class TrainingSpec(StrictModel):
     heldout_every: int = Field(default=5000, gt=0)
     heldout_images: int = Field(default=32, gt=0)
     device: Literal["cpu", "cuda"] = "cuda"
-    precision: Literal["fp32", "bf16"] = "fp32"
-    channels_last: bool = True
-    compile: bool = False
-    placement: Literal["host", "device"] = "host"
     threads: int = Field(default=1, gt=0)
     processes: int = Field(default=1, gt=0)
 
@@ -141,6 +190,13 @@ class TrainingSpec(StrictModel):
             raise ValueError(f"pool {self.pool}: needs processes 1, because a pool mixes the whole batch")
         if self.pool and self.pool % self.batch_size:
             raise ValueError(f"pool {self.pool}: must be a multiple of batch_size {self.batch_size}")
+        for name in ("cuda_graph", "prefetch"):
+            if getattr(self, name) and self.device != "cuda":
+                raise ValueError(f"{name} true: needs device: cuda, not {self.device}")
+        if self.cuda_graph and self.processes > 1:
+            raise ValueError(f"cuda_graph true: needs processes 1, not {self.processes}")
+        if self.prefetch and self.pool:
+            raise ValueError(f"prefetch true: needs pool 0, not {self.pool}, because a pool's order must be the run's")
         return self
 
 

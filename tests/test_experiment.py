@@ -13,6 +13,7 @@ import yaml
 from harness.catalogues import Catalogues
 from harness.errors import HarnessError
 from harness.experiment import Experiment, load_experiment
+from harness.spec import PerformanceSpec
 from tests.conftest import ROOT
 
 CATALOGUES = Catalogues.load()
@@ -107,6 +108,8 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("networks", ["srresnet_small"] * 2, "networks: 'srresnet_small': a duplicate run"),
         ("baseline", "dropout", "baseline: 'dropout': must be one of the variants: baseline, adaptive_dropout"),
         ("training.device", "gpu", "training.device: 'gpu': input should be 'cpu' or 'cuda'"),
+        ("training.cuda_graph", True, "training: cuda_graph true: needs device: cuda, not cpu"),
+        ("training.prefetch", True, "training: prefetch true: needs device: cuda, not cpu"),
         ("training.precision", "fp16", "training.precision: 'fp16': input should be 'fp32' or 'bf16'"),
         ("description", None, "description: required, but not given"),
         ("training.schedule", {"periods": [0.1], "restart_weights": [1.0]}, "add up to less than 1"),
@@ -188,3 +191,58 @@ def test_resolving_imports_no_torch() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def performance(experiment: Experiment, network: str = "srresnet_small", variant: str = "baseline") -> dict[str, Any]:
+    """The options of performance in a run's spec."""
+    training = experiment.run(f"{network}.{variant}.s0").spec.training.model_dump()
+    return {name: training[name] for name in PerformanceSpec.model_fields}
+
+
+def test_options_of_performance_come_from_the_network_unless_given(tmp_path: Path) -> None:
+    data = changed("networks", ["srresnet_small", "srresnet"])
+    plain = {"precision": "fp32", "placement": "host", "compile": False, "fused_optimizer": True, "foreach_ema": True}
+    on_cpu = plain | {"cuda_graph": False, "prefetch": False}
+    assert performance(load(tmp_path, data)) == on_cpu | {"channels_last": True}
+    assert performance(load(tmp_path, data), "srresnet") == on_cpu | {"channels_last": False}
+    data["training"] |= {"device": "cuda", "fused_optimizer": False}
+    on_cuda = plain | {"channels_last": True, "cuda_graph": True, "prefetch": True, "fused_optimizer": False}
+    assert performance(load(tmp_path, data), "srresnet") == on_cuda
+    before = load(tmp_path, data).runs[0].spec.hash
+    data["training"] |= {"channels_last": False, "cuda_graph": False}
+    assert performance(load(tmp_path, data)) == on_cuda | {"channels_last": False, "cuda_graph": False}
+    assert load(tmp_path, data).runs[0].spec.hash != before
+
+
+def test_defaults_that_cannot_be_had_are_left_out_and_wishes_refused(tmp_path: Path) -> None:
+    def on_cuda(**training: Any) -> dict[str, Any]:
+        data = content()
+        data["training"] |= {"device": "cuda", **training}
+        return data
+
+    two = performance(load(tmp_path, on_cuda(processes=2)))
+    assert (two["cuda_graph"], two["prefetch"]) == (False, True)
+    pooled = performance(load(tmp_path, on_cuda(pool=16)))
+    assert (pooled["cuda_graph"], pooled["prefetch"]) == (True, False)
+    for training, expected in (
+        ({"processes": 2, "cuda_graph": True}, "cuda_graph true: needs processes 1, not 2"),
+        ({"pool": 16, "prefetch": True}, "prefetch true: needs pool 0, not 16"),
+    ):
+        with pytest.raises(HarnessError, match=expected):
+            load(tmp_path, on_cuda(**training))
+
+
+def test_a_regularizer_that_does_not_say_graph_safe_is_not_captured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.regularizers.adaptive_dropout import AdaptiveDropout
+
+    monkeypatch.setattr(AdaptiveDropout, "graph_safe", False)
+    data = content()
+    data["training"]["device"] = "cuda"
+    experiment = load(tmp_path, data)
+    assert performance(experiment)["cuda_graph"] is True
+    assert performance(experiment, variant="adaptive_dropout")["cuda_graph"] is False
+    data["training"]["cuda_graph"] = True
+    with pytest.raises(HarnessError, match="training.cuda_graph: True: the regularizer 'adaptive_dropout' does"):
+        load(tmp_path, data)

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("regularizers",),
     ("training",),
     ("evaluation",),
-    ("ablations", "adhoc", "catalogues", "experiment", "stems"),
+    ("ablations", "adhoc", "catalogues", "experiment", "performance", "stems"),
     ("reporting",),
     ("preflight", "requests", "workflow"),
     ("merge", "planning", "scaffold"),

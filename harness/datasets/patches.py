@@ -162,7 +162,14 @@ class Pack:
         height, width, _ = self._images[index].shape
         return height, width
 
-    def crops(self, picks: Integers, tops: Integers, lefts: Integers, size: int) -> npt.NDArray[np.uint8]:
+    def crops(
+        self,
+        picks: Integers,
+        tops: Integers,
+        lefts: Integers,
+        size: int,
+        out: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.uint8]:
         """Return square windows of images as (N, size, size, 3) uint8.
 
         An image smaller than ``size`` is continued to the right and below by reflection without repeating the edge, as
@@ -172,11 +179,12 @@ class Pack:
             picks: (N,) indices of images.
             tops, lefts: (N,) the window's first row and column.
             size: side of the window in pixels.
+            out: where to put them, and what is returned.
 
         Raises:
             HarnessError: a window begins outside its image or does not fit into one that is large enough.
         """
-        windows = np.empty((len(picks), size, size, 3), np.uint8)
+        windows = np.empty((len(picks), size, size, 3), np.uint8) if out is None else out
         for window, pick, top, left in zip(windows, picks, tops, lefts, strict=True):
             image = self._images[pick]
             height, width, _ = image.shape
@@ -209,7 +217,9 @@ def read_index(folder: str | Path) -> PackInfo:
         raise HarnessError(f"{path}: not an index of a pack ({error}); delete {folder} and pack again") from error
 
 
-def sample_crops(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> npt.NDArray[np.uint8]:
+def sample_crops(
+    pack: Pack, crop: int, draws: Draws, horizontal_flip: bool, out: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.uint8]:
     """Return the ground-truth crops of one training step, (len(draws.rows), crop, crop, 3) uint8.
 
     Each row of the global batch draws from its own stream: an image (uniformly, with replacement: over a training
@@ -222,11 +232,12 @@ def sample_crops(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> 
         crop: side of the window in pixels.
         draws: seed, iteration and rows.
         horizontal_flip: mirror half of the windows.
+        out: where to put the crops, and what is returned.
     """
     import cv2  # here, so that naming datasets stays cheap for the workflow
 
     picks, tops, lefts, flips = draw_windows(pack, crop, draws, horizontal_flip)
-    windows = pack.crops(picks, tops, lefts, crop)
+    windows = pack.crops(picks, tops, lefts, crop, out)
     for index in np.flatnonzero(flips):
         windows[index] = cv2.flip(windows[index], 1)  # twenty times as fast as NumPy with three bytes per pixel
     return windows

@@ -70,7 +70,7 @@ DEGRADATIONS: Mapping[str, Recipe] = MappingProxyType(
 
 NOISES: Mapping[str, Recipe] = MappingProxyType(
     {
-        name: Recipe(noises=NoiseRecipe(**parts))
+        name: Recipe(noises=NoiseRecipe.model_validate(parts))
         for name, parts in {
             "gaussian15": {"gaussian": 15},
             "gaussian25": {"gaussian": 25},

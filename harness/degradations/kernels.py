@@ -7,7 +7,7 @@ surrounded by zeros. Kernels are made on the host in float64: they cost microsec
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -50,12 +50,19 @@ def bivariate_kernels(
     yy = sine**2 * precision_x + cosine**2 * precision_y
     xy = cosine * sine * (precision_x - precision_y)
 
-    y, x = _offsets(side)
-    quadratic = _column(xx) * x**2 + 2 * _column(xy) * (x * y) + _column(yy) * y**2
-    power = np.maximum(quadratic, 0.0) ** _column(np.where(families < 2, 1.0, beta))
+    # Opposite offsets have equal values: powers and exponentials, the costly part, are taken of one half only.
+    half = side * side // 2 + 1
+    y, x = (offsets.ravel()[:half] for offsets in _offsets(side))
+    quadratic = xx[:, None] * x**2 + 2 * xy[:, None] * (x * y) + yy[:, None] * y**2
+    power = np.maximum(quadratic, 0.0)
+    shaped, plateau = np.flatnonzero(families >= 2), families >= 4
+    power[shaped] **= beta[shaped, None]
+    values = np.empty((len(families), side * side))
     with np.errstate(under="ignore", over="ignore"):
-        kernels = np.where(_column(families) >= 4, 1.0 / (1.0 + power), np.exp(-0.5 * power))
-    return _normalized(kernels * _support(sizes, side))
+        values[~plateau, :half] = np.exp(-0.5 * power[~plateau])
+        values[plateau, :half] = 1.0 / (1.0 + power[plateau])
+    values[:, half:] = values[:, half - 2 :: -1]
+    return _normalized(values.reshape(-1, side, side) * _support(sizes, side))
 
 
 def sinc_kernels(sizes: Ints, cutoff: Floats, side: int) -> Floats:
@@ -69,14 +76,12 @@ def sinc_kernels(sizes: Ints, cutoff: Floats, side: int) -> Floats:
     Returns:
         (N, side, side); each kernel sums to 1, has negative lobes and is zero outside its size.
     """
-    y, x = _offsets(side)
-    radius = np.hypot(x, y)
-    centre = side // 2
-    radius[centre, centre] = 1.0  # avoids 0 / 0; the value there is the limit below
-    frequency = _column(cutoff)
-    kernels = frequency * j1(frequency * radius) / (2 * np.pi * radius)
-    kernels[:, centre, centre] = cutoff**2 / (4 * np.pi)
-    return _normalized(kernels * _support(sizes, side))
+    radii, places = _radii(side)
+    frequency = cutoff[:, None]
+    values = np.empty((len(sizes), len(radii)))
+    values[:, 0] = cutoff**2 / (4 * np.pi)  # the limit at radius 0
+    values[:, 1:] = frequency * j1(frequency * radii[1:]) / (2 * np.pi * radii[1:])
+    return _normalized(values[:, places] * _support(sizes, side))
 
 
 def pulses(count: int, side: int) -> Floats:
@@ -86,22 +91,35 @@ def pulses(count: int, side: int) -> Floats:
     return kernels
 
 
+@lru_cache(maxsize=8)
 def _offsets(side: int) -> tuple[Floats, Floats]:
+    """Return y and x of every element, (side, side) each, from the centre."""
     axis = np.arange(side, dtype=np.float64) - side // 2
     x, y = np.meshgrid(axis, axis)
     return y, x
 
 
-def _support(sizes: Ints, side: int) -> npt.NDArray[np.bool_]:
+@lru_cache(maxsize=8)
+def _radii(side: int) -> tuple[Floats, Ints]:
+    """Return the different distances from the centre, ascending, and the index of each element's, (side, side)."""
     y, x = _offsets(side)
-    reach: npt.NDArray[np.bool_] = np.maximum(abs(y), abs(x)) <= _column(sizes // 2)
+    radii, places = np.unique(np.hypot(x, y), return_inverse=True)
+    return radii, places.reshape(side, side)
+
+
+@lru_cache(maxsize=8)
+def _supports(side: int) -> npt.NDArray[np.bool_]:
+    """Return which elements lie within each reach from the centre, (side // 2 + 1, side, side)."""
+    y, x = _offsets(side)
+    reach: npt.NDArray[np.bool_] = np.maximum(abs(y), abs(x)) <= np.arange(side // 2 + 1)[:, None, None]
     return reach
+
+
+def _support(sizes: Ints, side: int) -> npt.NDArray[np.bool_]:
+    chosen: npt.NDArray[np.bool_] = _supports(side)[sizes // 2]
+    return chosen
 
 
 def _normalized(kernels: Floats) -> Floats:
     normalized: Floats = kernels / kernels.sum(axis=(1, 2), keepdims=True)
     return normalized
-
-
-def _column(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return values[:, None, None]

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from harness.degradations import second_order
 from harness.degradations.noise import add_gaussian_noise
+from harness.degradations.second_order import Plan, degrade_by
 from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
 from harness.degradations.usm import sharpen
 from harness.rng import Draws
+
+
+@dataclass(frozen=True)
+class NoisePlan:
+    """One view's noise, all of which is drawn on the device."""
+
+    spec: GaussianNoiseSpec
+    draws: Draws
+
+
+AnyPlan = Plan | NoisePlan
+"""What one view of a batch undergoes."""
+
+
+def plan(spec: TrainingDegradation, draws: Draws) -> AnyPlan:
+    """Draw on the host what one view undergoes; another thread may do it ahead."""
+    return NoisePlan(spec, draws) if isinstance(spec, GaussianNoiseSpec) else Plan.draw(spec, draws)
 
 
 def degrade_views(
@@ -29,10 +47,16 @@ def degrade_views(
     Returns:
         The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per view, at 8-bit levels.
     """
-    if isinstance(spec, GaussianNoiseSpec):
-        target = sharpen(hr) if usm_target else hr
-        return target, [gaussian_noise(target, spec, draws) for draws in views]
-    return second_order.degrade_views(hr, spec, scale, views, usm_target=usm_target)
+    return carry_out([plan(spec, draws) for draws in views], hr, scale, usm_target=usm_target)
+
+
+def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: bool) -> tuple[Tensor, list[Tensor]]:
+    """Degrade every image once per plan, all of one kind; see :func:`degrade_views`."""
+    second_order = [one for one in plans if isinstance(one, Plan)]
+    if second_order:
+        return degrade_by(second_order, hr, scale, usm_target=usm_target)
+    target = sharpen(hr) if usm_target else hr
+    return target, [gaussian_noise(target, one.spec, one.draws) for one in plans if isinstance(one, NoisePlan)]
 
 
 def gaussian_noise(images: Tensor, spec: GaussianNoiseSpec, draws: Draws) -> Tensor:

@@ -75,10 +75,21 @@ def degrade_views(
         HarnessError: the images are too small for the resize factors.
         ValueError: there is not one row of random numbers for each image.
     """
-    for draws in views:
-        if len(draws.rows) != len(hr):
-            raise ValueError(f"{len(hr)} images, but random numbers for {len(draws.rows)} rows")
-    plans = [Plan(draw_parameters(spec, draws), draws) for draws in views]
+    return degrade_by([Plan.draw(spec, draws) for draws in views], hr, scale, usm_target=usm_target)
+
+
+def degrade_by(
+    plans: Sequence[Plan], hr: Tensor, scale: int, *, usm_target: bool = True
+) -> tuple[Tensor, list[Tensor]]:
+    """Carry out what was drawn before, one plan per view; see :func:`degrade_views`.
+
+    Raises:
+        HarnessError: the images are too small for the resize factors.
+        ValueError: a plan is not for as many images.
+    """
+    for plan in plans:
+        if len(plan.draws.rows) != len(hr):
+            raise ValueError(f"{len(hr)} images, but random numbers for {len(plan.draws.rows)} rows")
     hr = hr.contiguous()
     if not strategy_of(hr.device).image_by_image:
         with exact_products():
@@ -102,14 +113,12 @@ def degrade_views(
 def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draws) -> tuple[Tensor, Tensor]:
     """Cut a random window out of each image and the matching one out of its degraded version.
 
-    The window depends on the row, not on the view: all views of a ground truth are cut alike.
-
     Args:
         target: (N, 3, H, W).
         lr: (N, 3, H // scale, W // scale).
         patch: side of the window in the target, a multiple of the scale.
         scale: ratio of the two.
-        draws: the random numbers; ``draws.view`` does not matter.
+        draws: the random numbers, see :func:`draw_corners`.
 
     Returns:
         (N, 3, patch, patch) and (N, 3, patch // scale, patch // scale), copies.
@@ -117,21 +126,42 @@ def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draw
     Raises:
         HarnessError: the patch is no multiple of the scale or larger than the image.
     """
+    corners = draw_corners(lr.shape[-2:], patch, scale, draws)
+    return cut(target, corners * scale, patch), cut(lr, corners, patch // scale)
+
+
+def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> npt.NDArray[np.int64]:
+    """Draw where the windows of :func:`aligned_crop` begin.
+
+    They depend on the row, not on the view: all views of a ground truth are cut alike.
+
+    Args:
+        size: (height, width) of the degraded images.
+        patch: side of the window in the target, a multiple of the scale.
+        scale: ratio of the target to the degraded images.
+        draws: the random numbers; ``draws.view`` does not matter.
+
+    Returns:
+        (N, 2) first row and column in the degraded images.
+
+    Raises:
+        HarnessError: the patch is no multiple of the scale or larger than the image.
+    """
+    height, width = size
     side = patch // scale
-    height, width = lr.shape[-2:]
     if patch % scale != 0 or side > min(height, width):
         raise HarnessError(
             f"training.patch: {patch} must be a multiple of the scale {scale} and at most "
             f"{min(height, width) * scale}, the degraded crop"
         )
-    shared = replace(draws, view=0)
-    small, large = [], []
-    for index, row in enumerate(draws.rows):
-        top, left = shared.row("patch", row).integers((height - side + 1, width - side + 1)).tolist()
-        small.append(lr[index, :, top : top + side, left : left + side])
-        top, left = top * scale, left * scale
-        large.append(target[index, :, top : top + patch, left : left + patch])
-    return torch.stack(large), torch.stack(small)
+    shared, bounds = replace(draws, view=0), (height - side + 1, width - side + 1)
+    return np.stack([shared.row("patch", row).integers(bounds) for row in draws.rows])
+
+
+def cut(images: Tensor, corners: npt.NDArray[np.int64], side: int) -> Tensor:
+    """Return copies (N, C, side, side) of a window of each image (N, C, H, W); ``corners`` (N, 2) are on the host."""
+    places = zip(images.unbind(), corners.tolist(), strict=True)
+    return torch.stack([image.narrow(1, top, side).narrow(2, left, side) for image, (top, left) in places])
 
 
 @dataclass(frozen=True)
@@ -140,6 +170,11 @@ class Plan:
 
     parameters: Parameters
     draws: Draws
+
+    @classmethod
+    def draw(cls, spec: SecondOrderSpec, draws: Draws) -> Plan:
+        """Draw the parameters. Nothing but NumPy on the host, so another thread may do it ahead."""
+        return cls(draw_parameters(spec, draws), draws)
 
     def select(self, images: slice) -> Plan:
         """Return the plan of some of the images."""

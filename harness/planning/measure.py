@@ -16,11 +16,12 @@ from harness.experiment import Run
 from harness.planning.rates import Rate, work_of
 from harness.spec import RunSpec
 from harness.training.batches import BatchSource
+from harness.training.graph import WARM_UP
 from harness.training.prefetch import ahead
 from harness.training.step import Learner
 from harness.training.train import settle
 
-_WARM_UP = 3  # steps
+_WARM_UP = WARM_UP + 1  # steps: a CUDA graph is captured in the last of them
 _FEWEST = 3  # steps that are timed
 _STAND_IN = "embedded_train"
 """Photographs to time with where the training images are not packed yet: the work does not depend on what they show."""
@@ -52,17 +53,17 @@ def images_per_second(spec: RunSpec, images: Pack, seconds: float) -> float:
     settle(training.threads)
     learner = Learner(spec, training.device)
     source = BatchSource(images, spec, learner.regularizer.views, training.device)
-    batches = ahead(source, training.device, training.iterations)
     steps, start = 0, 0.0
-    for iteration in range(1, training.iterations + 1):
-        if iteration == min(_WARM_UP, training.iterations - 1) + 1:
-            _wait(training.device)
-            start = time.perf_counter()
-        learner.step(iteration, batches.batch(iteration))
-        steps += bool(start)
-        if steps >= _FEWEST and time.perf_counter() - start > seconds:
-            break
-    _wait(training.device)
+    with ahead(source, training.device, training.iterations) as batches:
+        for iteration in range(1, training.iterations + 1):
+            if iteration == min(_WARM_UP, training.iterations - 1) + 1:
+                _wait(training.device)
+                start = time.perf_counter()
+            learner.step(iteration, batches.batch(iteration))
+            steps += bool(start)
+            if steps >= _FEWEST and time.perf_counter() - start > seconds:
+                break
+        _wait(training.device)
     return steps * training.batch_size / (time.perf_counter() - start)
 
 

@@ -114,3 +114,8 @@ def views(name: str, options: dict[str, Any]) -> int:
 def least_iterations(name: str, options: dict[str, Any]) -> int:
     """Return the number of iterations below which the regularizer's steps of annealing would fall together."""
     return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_iterations
+
+
+def graph_safe(name: str) -> bool:
+    """Return whether the regularizer says that its step can be captured in a CUDA graph."""
+    return load_regularizer(name).graph_safe

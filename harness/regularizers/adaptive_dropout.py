@@ -54,6 +54,7 @@ class AdaptiveDropout(Regularizer):
     """Blended channel dropout at every site, annealed."""
 
     Options = AdaptiveDropoutOptions
+    graph_safe = True
     options: AdaptiveDropoutOptions
 
     @property

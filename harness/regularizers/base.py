@@ -59,12 +59,16 @@ class Regularizer(ABC):
 
     Attributes:
         Options: the model of the options: frozen, unknown keys forbidden, every field with a default.
+        graph_safe: whether hooks and :meth:`penalty` can be captured in a CUDA graph, once, and replayed in every later
+            step: they must take what changes from one step to the next, random numbers and annealed weights, from
+            tensors that :meth:`set_progress` writes in place. The conformance tests check who says so.
         uses_features: whether :meth:`penalty` wants the tensor at the role ``features``.
         views: degraded views of each ground truth in a step.
         least_iterations: number of iterations below which steps of annealing would fall together.
     """
 
     Options: ClassVar[type[StrictModel]] = NoOptions
+    graph_safe: ClassVar[bool] = False
 
     def __init__(self, options: StrictModel) -> None:
         self.options = options

@@ -15,5 +15,7 @@ if TYPE_CHECKING:
 class Baseline(Regularizer):
     """Leaves everything as it is."""
 
+    graph_safe = True
+
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Do nothing."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.compiled import compile_network
+from harness.networks.tape import Tape
 from harness.regularizers.base import Regularizer
 from harness.regularizers.conformance_processes import two_processes_equal_one
 from harness.regularizers.conformance_trial import GROUND_TRUTHS, ITERATIONS, SEED, Case, Step, Trial, small_networks
@@ -224,6 +225,25 @@ def _compiles_to_machine_code(case: Case) -> Iterator[str]:
             return
 
 
+def _can_be_captured(case: Case) -> Iterator[str]:
+    """A step that was recorded once gives, replayed, what later steps give; see :class:`harness.networks.tape.Tape`."""
+    if not case.regularizer.graph_safe:
+        return
+    trial, tape, steps = Trial(case), Tape(), []
+    trial.step(1)  # as training does: the first pass is not captured, and may make buffers
+    trial.prepare(2)
+    tape.capture(lambda: steps.append(trial.compute()))
+    for iteration in (_LATER, ITERATIONS):
+        trial.prepare(iteration)
+        tape.replay()
+        if not _same(steps[0], Trial(case).step(iteration)):
+            yield (
+                "captured once and replayed, a later step computes something else; write what changes into the same "
+                "tensors in set_progress, or leave graph_safe at False"
+            )
+            return
+
+
 def _same(one: Step, other: Step) -> bool:
     pairs = zip([one.output, one.loss, *one.gradients], [other.output, other.loss, *other.gradients], strict=True)
     return all((a is None and b is None) or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs)
@@ -249,6 +269,7 @@ _EACH = (
     _explains_missing_taps,
     _rows_are_independent,
     _works_in_bf16,
+    _can_be_captured,
     _compiles,
 )
 _THOROUGH = (_compiles_to_machine_code,)

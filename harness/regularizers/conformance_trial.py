@@ -16,7 +16,7 @@ from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
 from harness.regularizers.base import Regularizer, teacher_option
 from harness.rng import Draws, torch_stream
-from harness.spec import NetworkSpec
+from harness.spec import NetworkEntry, NetworkSpec
 from harness.yamlfile import StrictModel, load_mapping
 
 ITERATIONS = 100
@@ -67,12 +67,21 @@ class Trial:
             self.regularizer.learn_from(self.teacher)
         self.regularizer.attach(self.network, self.taps, lambda: self.draws)
         self.features = self.taps.capture("features") if self.regularizer.uses_features else None
+        self._images = self.images()
 
     def step(self, iteration: int, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
         """Run iteration ``iteration`` (1-based) without changing weights; ``network`` may be a compiled one."""
+        self.prepare(iteration)
+        return self.compute(precision, network)
+
+    def prepare(self, iteration: int) -> None:
+        """Draw the random numbers of an iteration and set its annealing: all that :meth:`compute` may depend on."""
         self.draws = Draws(SEED, iteration, 0, self.rows)
         self.regularizer.set_progress(Fraction(iteration, ITERATIONS))
-        images = self.images()
+
+    def compute(self, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
+        """Run forward and backward pass of the iteration that was prepared."""
+        images = self._images
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
             output = (self.network if network is None else network)(images)
             if self.teacher is not None:
@@ -115,5 +124,5 @@ class Trial:
 
 def small_networks() -> dict[str, NetworkSpec]:
     """Return a small one of each kind of network in ``configs/networks.yaml``, by name."""
-    networks = load_mapping(_CATALOGUE, NetworkSpec)
-    return {name: spec for name, spec in networks.items() if name.endswith("_small") and "_x1" not in name}
+    networks = load_mapping(_CATALOGUE, NetworkEntry)
+    return {name: entry.network for name, entry in networks.items() if name.endswith("_small") and "_x1" not in name}

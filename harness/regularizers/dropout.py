@@ -53,6 +53,7 @@ class Dropout(Regularizer):
     """``D_q(f)`` at the chosen positions."""
 
     Options = DropoutOptions
+    graph_safe = True
     options: DropoutOptions
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:

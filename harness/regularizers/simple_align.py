@@ -45,6 +45,7 @@ class SimpleAlign(Regularizer):
     """Adds ``weight`` times the sum over pairs (u, v) of ``align(u, v) + align(z(u), z(v))``."""
 
     Options = SimpleAlignOptions
+    graph_safe = True
     options: SimpleAlignOptions
 
     @property

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.online import degrade_views
-from harness.degradations.second_order import aligned_crop
+from harness.degradations.online import AnyPlan, carry_out, plan
+from harness.degradations.second_order import cut, draw_corners
 from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.pool import PairPool
-from harness.training.resident import ResidentPack
+from harness.training.resident import ResidentPack, Windows
 
 HELDOUT_SEED = 0
 """Seed of the held-out images: the same for every run of an experiment; their iterations are 0, -1, -2, ..."""
@@ -35,6 +37,21 @@ class Batch:
     target: Tensor
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What the host contributes to a batch: everything but the pixels that the device computes.
+
+    Attributes:
+        crops: (B, crop, crop, 3) uint8 on the host, pinned for CUDA; or their places in a pack on the device.
+        plans: parameters of the degradation, for each view.
+        corners: (B, 2) first row and column of the aligned crops, in low-resolution pixels.
+    """
+
+    crops: Tensor | Windows
+    plans: tuple[AnyPlan, ...]
+    corners: npt.NDArray[np.int64]
+
+
 class BatchSource:
     """Makes the batch of any iteration.
 
@@ -50,6 +67,7 @@ class BatchSource:
         training = spec.training
         self._pack = ResidentPack(pack, training.crop, device) if training.placement == "device" else pack
         self.data = pack.info.sha256
+        self.prefetch = training.prefetch
         self._spec = spec
         self._views = views
         self._device = device
@@ -58,39 +76,60 @@ class BatchSource:
 
     def batch(self, iteration: int) -> Batch:
         """Return the batch of a 1-based iteration. With a pool, call once per iteration and in order."""
-        views, target = self._pairs(iteration)
+        return self.make(iteration, self.prepare(iteration))
+
+    def prepare(self, iteration: int) -> Recipe:
+        """Do the host's part of a batch, a function of the iteration alone; another thread may do it ahead."""
+        return prepare(self._pack, self._spec, iteration, self._spec.seed, self._rows, self._views, self._device)
+
+    def make(self, iteration: int, recipe: Recipe) -> Batch:
+        """Return the batch of :meth:`prepare`'s recipe; what it launches, nothing waits for."""
+        views, target = make_views(self._pack, self._spec, recipe, self._device)
         if self.pool is not None:
             views, target = self.pool.exchange(iteration, views, target)
         return Batch(torch.cat(views), target.repeat(self._views, 1, 1, 1))
 
-    def _pairs(self, iteration: int) -> tuple[list[Tensor], Tensor]:
-        return make_views(self._pack, self._spec, iteration, self._spec.seed, self._rows, self._views, self._device)
 
-
-def make_views(
+def prepare(
     pack: Pack | ResidentPack, spec: RunSpec, iteration: int, seed: int, rows: Sequence[int], views: int, device: str
-) -> tuple[list[Tensor], Tensor]:
-    """Cut, flip and degrade ground truths; every view has its own degradation and the same aligned crop.
+) -> Recipe:
+    """Draw crops, degradations and patches; every view has its own degradation and the same aligned crop."""
+    training = spec.training
+    draws = [Draws(seed, iteration, view, rows, device) for view in range(views)]
+    side = training.crop // spec.scale
+    return Recipe(
+        crops=_crops(pack, spec, draws[0]),
+        plans=tuple(plan(training.degradation, view) for view in draws),
+        corners=draw_corners((side, side), training.patch, spec.scale, draws[0]),
+    )
+
+
+def make_views(pack: Pack | ResidentPack, spec: RunSpec, recipe: Recipe, device: str) -> tuple[list[Tensor], Tensor]:
+    """Flip, degrade and cut ground truths on the device.
 
     Returns:
         The views, each (B, 3, patch / scale, patch / scale), and the target (B, 3, patch, patch); float32 in [0, 1].
     """
-    training = spec.training
-    draws = [Draws(seed, iteration, view, rows, device) for view in range(views)]
-    hr = _crops(pack, spec, draws[0]).permute(0, 3, 1, 2).float().div_(255)
-    target, lrs = degrade_views(hr, training.degradation, spec.scale, draws, usm_target=training.usm_target)
-    pairs = [aligned_crop(target, lr, training.patch, spec.scale, draws[0]) for lr in lrs]
-    return [lr for _, lr in pairs], pairs[0][0]
+    training, scale = spec.training, spec.scale
+    if isinstance(recipe.crops, Tensor):
+        crops = recipe.crops.to(device, non_blocking=True)
+    else:
+        assert isinstance(pack, ResidentPack)
+        crops = pack.crops(recipe.crops)
+    hr = crops.permute(0, 3, 1, 2).float().div_(255)
+    target, lrs = carry_out(recipe.plans, hr, scale, usm_target=training.usm_target)
+    views = [cut(lr, recipe.corners, training.patch // scale) for lr in lrs]
+    return views, cut(target, recipe.corners * scale, training.patch)
 
 
-def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor:
+def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor | Windows:
     training = spec.training
     if isinstance(pack, ResidentPack):
-        return pack.sample(draws, training.horizontal_flip)
-    crops = torch.from_numpy(sample_crops(pack, training.crop, draws, training.horizontal_flip))
-    if draws.device == "cpu":
-        return crops
-    return crops.pin_memory().to(draws.device, non_blocking=True)
+        return pack.windows(draws, training.horizontal_flip)
+    shape = (len(draws.rows), training.crop, training.crop, 3)
+    crops = torch.empty(shape, dtype=torch.uint8, pin_memory=draws.device != "cpu")
+    sample_crops(pack, training.crop, draws, training.horizontal_flip, crops.numpy())
+    return crops
 
 
 def heldout_batches(pack: Pack, spec: RunSpec, device: str) -> list[Batch]:
@@ -102,6 +141,7 @@ def heldout_batches(pack: Pack, spec: RunSpec, device: str) -> list[Batch]:
     parts = []
     for number, start in enumerate(range(0, count, _HELDOUT_BATCH)):
         rows = range(min(_HELDOUT_BATCH, count - start))
-        (lr,), target = make_views(pack, spec, -number, HELDOUT_SEED, rows, 1, device)
+        recipe = prepare(pack, spec, -number, HELDOUT_SEED, rows, 1, device)
+        (lr,), target = make_views(pack, spec, recipe, device)
         parts.append(Batch(lr, target))
     return parts

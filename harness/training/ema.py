@@ -17,16 +17,22 @@ class MovingAverage:
     Args:
         network: the network that is trained. Make the average before any hook is attached to it.
         decay: in [0, 1); the papers use 0.999.
+        foreach: one call for all weights, instead of one for each.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float, foreach: bool = True) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._averages = list(self.network.parameters())
-        self._update = get_ema_multi_avg_fn(decay)
+        self._decay = decay
+        self._update_all = get_ema_multi_avg_fn(decay) if foreach else None
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take the weights of ``network``, of the same architecture and on the same device, into the average."""
-        self._update(self._averages, list(network.parameters()), None)
+        if self._update_all is not None:
+            self._update_all(self._averages, list(network.parameters()), None)
+        else:
+            for own, weight in zip(self._averages, network.parameters(), strict=True):
+                own.lerp_(weight, 1 - self._decay)
         for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(buffer)

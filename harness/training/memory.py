@@ -83,6 +83,8 @@ class Memory:
         tensors = self._learner.result_tensors() if finished else self._learner.tensors()
         if self._source.pool is not None and not finished:
             tensors |= {f"pool/{k}": v for k, v in self._source.pool.tensors().items()}
+        if self._learner.captured is not None:
+            self.sessions[-1]["cuda_graph"] = self._learner.captured.state
         notes = {
             "history": [asdict(row) for row in self.history],
             "sessions": self.sessions,

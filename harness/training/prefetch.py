@@ -1,12 +1,15 @@
-"""The next batch, made on a side stream of the GPU while the step before it computes."""
+"""Batches made ahead while a step computes: the host's part in a thread, the device's part on a side stream."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
 
 import torch
 
-from harness.training.batches import Batch, BatchSource
+from harness.training.batches import Batch, BatchSource, Recipe
 
 
 class Batches(Protocol):
@@ -18,14 +21,14 @@ class Batches(Protocol):
 
 
 class Prefetcher:
-    """Gives the batches of a source on CUDA, always one ahead.
+    """Gives the batches of a source: the device is one ahead of what was asked for, the host two.
 
     Batches are pure functions of the iteration, so being ahead changes none of them, and a killed run loses nothing
-    but the batch that lay ready.
+    but what lay ready.
 
     Args:
-        source: without a pool, whose state would be one batch ahead of the run's.
-        device: ``cuda``, or with its number.
+        source: without a pool, whose state would be ahead of the run's.
+        device: where it makes batches; elsewhere than on CUDA, without a side stream.
         last: the last iteration of the run.
     """
 
@@ -33,30 +36,62 @@ class Prefetcher:
         self._source = source
         self._last = last
         self._device = torch.device(device)
-        self._side = torch.cuda.Stream(self._device)
-        # Tensors that were made so far, such as images on the device, are read on the side stream from now on.
-        self._side.wait_stream(torch.cuda.current_stream(self._device))
+        self._side = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
+        if self._side is not None:
+            # Tensors that were made so far, such as images on the device, are read on the side stream from now on.
+            self._side.wait_stream(torch.cuda.current_stream(self._device))
+        self._worker = ThreadPoolExecutor(1, "prepare", initializer=self._choose_device)
+        self._recipe: tuple[int, Future[Recipe]] | None = None
         self._ready: tuple[int, Batch] | None = None
 
     def batch(self, iteration: int) -> Batch:
-        """Return the batch of ``iteration`` for the current stream, and start on the next one."""
+        """Return the batch of ``iteration`` for the current stream, and start on the next one.
+
+        Raises:
+            HarnessError: as the source, for this iteration or the next one.
+        """
         if self._ready is None or self._ready[0] != iteration:
             self._ready = (iteration, self._make(iteration))
         batch = self._ready[1]
-        current = torch.cuda.current_stream(self._device)
-        current.wait_stream(self._side)
-        for tensor in (batch.lr, batch.target):
-            tensor.record_stream(current)
+        if self._side is not None:
+            current = torch.cuda.current_stream(self._device)
+            current.wait_stream(self._side)
+            for tensor in (batch.lr, batch.target):
+                tensor.record_stream(current)
         self._ready = (iteration + 1, self._make(iteration + 1)) if iteration < self._last else None
         return batch
 
+    def close(self) -> None:
+        """End the thread."""
+        self._worker.shutdown(cancel_futures=True)
+
     def _make(self, iteration: int) -> Batch:
-        with torch.cuda.stream(self._side):
-            return self._source.batch(iteration)
+        if self._recipe is None or self._recipe[0] != iteration:
+            self._recipe = self._prepare(iteration)
+        recipe = self._recipe[1].result()
+        self._recipe = self._prepare(iteration + 1) if iteration < self._last else None
+        with self._beside():
+            return self._source.make(iteration, recipe)
+
+    def _prepare(self, iteration: int) -> tuple[int, Future[Recipe]]:
+        return iteration, self._worker.submit(self._source.prepare, iteration)
+
+    def _beside(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._side is None else torch.cuda.stream(self._side)
+
+    def _choose_device(self) -> None:
+        if self._device.index is not None:  # else pinned memory would belong to the first GPU
+            torch.cuda.set_device(self._device)
 
 
-def ahead(source: BatchSource, device: str, last: int) -> Batches:
-    """Return ``source``, or where it pays a :class:`Prefetcher` of it: on CUDA, without a pool."""
-    if device.startswith("cuda") and source.pool is None:
-        return Prefetcher(source, device, last)
-    return source
+@contextmanager
+def ahead(source: BatchSource, device: str, last: int) -> Iterator[Batches]:
+    """Yield a :class:`Prefetcher` of ``source`` if its spec asks for one, else ``source`` itself."""
+    if not source.prefetch:
+        yield source
+        return
+    prefetcher = Prefetcher(source, device, last)
+    try:
+        yield prefetcher
+    finally:
+        prefetcher.close()

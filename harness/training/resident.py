@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, draw_windows
 from harness.errors import HarnessError
 from harness.rng import Draws
+
+Windows = tuple[npt.NDArray[np.int64], ...]
+"""What :func:`harness.datasets.patches.draw_windows` returns."""
 
 
 class ResidentPack:
@@ -29,10 +33,13 @@ class ResidentPack:
         self._check_room(device)
         self._images = [torch.from_numpy(self._continued(index)).to(device) for index in range(len(pack))]
 
-    def sample(self, draws: Draws, horizontal_flip: bool) -> Tensor:
-        """Return the crops of one step, the same as ``sample_crops`` gives: (N, crop, crop, 3) uint8 on the device."""
-        windows, crop = draw_windows(self._pack, self._crop, draws, horizontal_flip), self._crop
-        cuts = []
+    def windows(self, draws: Draws, horizontal_flip: bool) -> Windows:
+        """Return the places of the crops of one step, drawn on the host."""
+        return draw_windows(self._pack, self._crop, draws, horizontal_flip)
+
+    def crops(self, windows: Windows) -> Tensor:
+        """Return the crops at the places, as ``sample_crops`` gives them: (N, crop, crop, 3) uint8 on the device."""
+        crop, cuts = self._crop, []
         for pick, top, left, flip in zip(*(column.tolist() for column in windows), strict=True):
             cut = self._images[pick][top : top + crop, left : left + crop]
             cuts.append(cut.flip(1) if flip else cut)

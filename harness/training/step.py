@@ -23,6 +23,7 @@ from harness.spec import RunSpec
 from harness.training.batches import Batch
 from harness.training.distributed import World
 from harness.training.ema import MovingAverage
+from harness.training.graph import Captured, CudaRecorder, Recorder
 from harness.training.precision import arithmetic
 from harness.training.schedule import learning_rate
 
@@ -30,14 +31,25 @@ from harness.training.schedule import learning_rate
 class Learner:
     """A network, its regularizer, optimizer and moving average.
 
+    A step has two parts. The first draws random numbers and sets the annealing and the learning rate; it writes them
+    into tensors. The second reads nothing else and so can be captured.
+
     Args:
         spec: the run.
         device: where to train, ``cpu`` or ``cuda``.
         world: the processes that share the batch; :meth:`step` is given this one's rows of it.
         teacher: the network that the regularizer learns from, if it learns from one.
+        recorder: captures the second part; with ``training.cuda_graph`` a CUDA graph, else none by default.
     """
 
-    def __init__(self, spec: RunSpec, device: str, world: World | None = None, teacher: Teacher | None = None) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        device: str,
+        world: World | None = None,
+        teacher: Teacher | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         training = spec.training
         self.spec = spec
         self.device = device
@@ -46,7 +58,7 @@ class Learner:
         check_scale(self.network, spec.scale, spec.network.path)
         if training.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = MovingAverage(self.network, training.ema)
+        self.average = MovingAverage(self.network, training.ema, training.foreach_ema)
         self.regularizer = build_regularizer(spec.regularizer)
         views = self.regularizer.views
         self._rows = self._world.network_rows(training.batch_size // views, views)
@@ -59,24 +71,56 @@ class Learner:
         self._features = taps.capture("features") if self.regularizer.uses_features else None
         self._compiled: nn.Module | None = None
         self.parameters = [*self.network.parameters(), *self.regularizer.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=training.learning_rate, betas=training.betas, fused=True)
+        if recorder is None and training.cuda_graph:
+            recorder = CudaRecorder(device)
+        self.captured = Captured(self._update, recorder) if recorder else None
+        self.optimizer = self._make_optimizer()
+        self._batch: Batch | None = None
+        self._iteration = torch.zeros((), dtype=torch.float64, device=device)
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
         self.first_bad = torch.full((), torch.inf, dtype=torch.float64, device=device)
 
     def step(self, iteration: int, batch: Batch) -> None:
         """Train on one batch. ``iteration`` is 1-based. Nothing is copied to the host, so the device never waits."""
+        self._prepare(iteration)
+        self._take(batch)
+        if self.captured is None:
+            self._update()
+        else:
+            self.captured()
+
+    def _prepare(self, iteration: int) -> None:
+        """Set everything in which this iteration differs from others but the batch."""
         training = self.spec.training
         self._draws = Draws(self.spec.seed, iteration, 0, self._rows, self.device)
         self.regularizer.set_progress(Fraction(iteration, training.iterations))
         rate = learning_rate(iteration, training.iterations, training.learning_rate, training.schedule)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        lr, target = self._laid_out(batch)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        self._iteration.fill_(iteration)
+
+    def _take(self, batch: Batch) -> None:
+        """Lay out the batch; for a captured step, in the tensors of the one before."""
+        batch = self._laid_out(batch)
+        if self.captured is None:
+            self._batch = batch
+        elif self._batch is None:
+            self._batch = Batch(batch.lr.clone(), batch.target.clone())
+        else:
+            self._batch.lr.copy_(batch.lr)
+            self._batch.target.copy_(batch.target)
+
+    def _update(self) -> None:
+        """Do the second part of a step: forward and backward pass, optimizer, average, sums."""
+        assert self._batch is not None
         with self._precision():
-            output = self._forward(lr)
-            l1 = F.l1_loss(output.float(), target)
+            output = self._forward(self._batch.lr)
+            l1 = F.l1_loss(output.float(), self._batch.target)
             if self._teacher is not None:
-                self._teacher.look(lr)
+                self._teacher.look(self._batch.lr)
         penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
         loss = l1 if penalty is None else l1 + penalty
         self.optimizer.zero_grad(set_to_none=True)
@@ -87,7 +131,7 @@ class Learner:
         self._world.average_gradients(self.parameters, parts)
         self.optimizer.step()
         self.average.update(self.network)
-        self._note(iteration, parts)
+        self._note(parts)
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
         """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
@@ -110,6 +154,8 @@ class Learner:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what :meth:`tensors` or :meth:`result_tensors` gave."""
+        if self.captured is not None:
+            self.captured.forget()  # Adam's moments are new tensors
         with torch.no_grad():
             for name, tensor in self._owned():
                 tensor.copy_(tensors[name])
@@ -117,15 +163,30 @@ class Learner:
             self.sums.copy_(tensors["sums"])
             self._restore_moments(tensors)
 
-    def _note(self, iteration: int, parts: Tensor) -> None:
-        self.sums += parts
-        here = torch.full_like(self.first_bad, iteration)
-        self.first_bad = torch.where(parts[0].isfinite(), self.first_bad, torch.minimum(self.first_bad, here))
+    def _make_optimizer(self) -> torch.optim.Adam:
+        training, rate = self.spec.training, self.spec.training.learning_rate
+        on_cuda = self.device.startswith("cuda")
+        # A number would be captured as it is; CUDA's kernel takes float32 only, the CPU's the same number as without.
+        dtype = torch.float32 if on_cuda else torch.float64
+        return torch.optim.Adam(
+            self.parameters,
+            lr=torch.tensor(rate, dtype=dtype, device=self.device) if self.captured else rate,
+            betas=training.betas,
+            fused=training.fused_optimizer,
+            foreach=not training.fused_optimizer,
+            capturable=on_cuda and self.captured is not None,
+        )
 
-    def _laid_out(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _note(self, parts: Tensor) -> None:
+        self.sums += parts
+        worst = torch.minimum(self.first_bad, self._iteration)
+        self.first_bad.copy_(torch.where(parts[0].isfinite(), self.first_bad, worst))
+
+    def _laid_out(self, batch: Batch) -> Batch:
         if not self.spec.training.channels_last:
-            return batch.lr, batch.target
-        return tuple(t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))  # type: ignore[return-value]
+            return batch
+        lr, target = (t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))
+        return Batch(lr, target)
 
     def _forward(self, lr: Tensor) -> Tensor:
         if not self.spec.training.compile:

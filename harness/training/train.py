@@ -96,8 +96,11 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
     done = memory.restore(world)
     if done == 0:
         memory.history.append(Row(0, None, None, None, None, learner.heldout_l1(heldout)))
-    batches = ahead(source, learner.device, training.iterations)
-    with Interrupts() as interrupts, Progress(job.label, done, training, world.writes) as progress:
+    with (
+        ahead(source, learner.device, training.iterations) as batches,
+        Interrupts() as interrupts,
+        Progress(job.label, done, training, world.writes) as progress,
+    ):
         last_saved = time.monotonic()
         for iteration in range(done + 1, training.iterations + 1):
             learner.step(iteration, batches.batch(iteration))

@@ -47,11 +47,14 @@ def test_errors_come_back(threads: int) -> None:
             raise KeyError(index)
 
     try:
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError) as caught:
             map_images(fail, 5)
     finally:
         torch.set_num_threads(before)
+    assert caught.value.args == (3,)
 
 
 def test_no_images() -> None:
-    map_images(lambda index: None, 0)
+    visited: list[int] = []
+    map_images(visited.append, 0)
+    assert visited == []

@@ -14,10 +14,10 @@ from harness.networks.build import build_network
 from harness.networks.taps import Taps
 from harness.regularizers import build_regularizer
 from harness.rng import Draws
-from harness.spec import NetworkSpec, RegularizerSpec
+from harness.spec import NetworkEntry, RegularizerSpec
 from harness.yamlfile import load_mapping
 
-NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkSpec)
+NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkEntry)
 SMALL = ("srresnet_small", "rrdb_small", "swinir_small")
 SEED = 7
 

@@ -55,6 +55,8 @@ class Loose(StrictModel):
 class Careless(Regularizer):
     """Does what a regularizer must not do."""
 
+    graph_safe = True
+
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Hook for good, in evaluation too, with global noise that depends on the steps before."""
         self.steps = 0
@@ -102,6 +104,7 @@ def test_carelessness_is_found_and_explained() -> None:
         "on srresnet_small: detach leaves 1 hooks in the network; put handles into self._handles",
         "the same iteration of the same seed gives different numbers",
         "an iteration depends on those before it",
+        "captured once and replayed, a later step computes something else",
         "imports torch at the top",
     ):
         assert part in problems

@@ -35,7 +35,7 @@ def tiny_spec(
         "heldout_images": 6,
         "device": "cpu",
     }
-    network = CATALOGUES.networks["srresnet_small"]
+    network = CATALOGUES.networks["srresnet_small"].network
     arguments = {**network.arguments, "num_feat": 8, "num_block": 2}
     return RunSpec(
         network=network.model_copy(update={"arguments": arguments}),

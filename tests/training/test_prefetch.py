@@ -3,47 +3,76 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from harness.datasets.patches import Pack
+from harness.errors import HarnessError
 from harness.training.batches import BatchSource
 from harness.training.prefetch import Prefetcher, ahead
 from tests.training.conftest import tiny_spec
 
 
-def test_nothing_is_made_ahead_on_a_cpu_or_with_a_pool(packs: Path) -> None:
-    pack = Pack.open(packs / "embedded_train")
-    plain, pooled = (BatchSource(pack, tiny_spec(pool=pool), 1, "cpu") for pool in (0, 8))
-    assert ahead(plain, "cpu", 30) is plain
-    assert ahead(pooled, "cuda", 30) is pooled
+def source(packs: Path, views: int = 1, device: str = "cpu", **training: Any) -> BatchSource:
+    return BatchSource(Pack.open(packs / "embedded_train"), tiny_spec(device=device, **training), views, device)
 
 
-@pytest.mark.gpu
-def test_batches_are_the_same_ahead_out_of_order_and_at_the_end(packs: Path) -> None:
-    source = BatchSource(Pack.open(packs / "embedded_train"), tiny_spec(device="cuda"), 2, "cuda")
-    prefetcher = Prefetcher(source, "cuda", 6)
+def check_batches(plain: BatchSource, device: str) -> None:
+    prefetcher = Prefetcher(plain, device, 6)
     for iteration in (1, 2, 5, 6):
-        got, expected = prefetcher.batch(iteration), source.batch(iteration)
+        got, expected = prefetcher.batch(iteration), plain.batch(iteration)
         assert torch.equal(got.lr, expected.lr)
         assert torch.equal(got.target, expected.target)
+    prefetcher.close()
+
+
+def test_nothing_is_made_ahead_unless_the_spec_says_so(packs: Path) -> None:
+    plain = source(packs)
+    with ahead(plain, "cpu", 30) as batches:
+        assert batches is plain
+
+
+@pytest.mark.parametrize("placement", ["host", "device"])
+def test_batches_are_the_same_ahead_out_of_order_and_at_the_end(packs: Path, placement: str) -> None:
+    plain = source(packs, 2, placement=placement)
+    assert not torch.equal(plain.batch(1).lr, plain.batch(2).lr)
+    check_batches(plain, "cpu")
+
+
+def test_mistakes_in_the_thread_come_back(packs: Path) -> None:
+    crops = source(packs)
+    crops._spec = crops._spec.model_copy(update={"training": crops._spec.training.model_copy(update={"patch": 64})})
+    prefetcher = Prefetcher(crops, "cpu", 60)
+    with pytest.raises(HarnessError, match=r"training.patch: 64 must be a multiple of the scale 4 and at most 48"):
+        prefetcher.batch(1)
+    prefetcher.close()
 
 
 @pytest.mark.gpu
-def test_a_step_never_waits_for_the_device(packs: Path) -> None:
+@pytest.mark.parametrize("placement", ["host", "device"])
+def test_batches_on_a_side_stream_are_the_same(packs: Path, placement: str) -> None:
+    plain = source(packs, 2, "cuda", placement=placement)
+    assert not torch.equal(plain.batch(1).lr, plain.batch(2).lr)
+    check_batches(plain, "cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_step_never_waits_for_the_device(packs: Path, cuda_graph: bool) -> None:
     from harness.training.step import Learner
 
-    spec = tiny_spec(device="cuda")
+    spec = tiny_spec(device="cuda", prefetch=True, cuda_graph=cuda_graph)
     learner = Learner(spec, "cuda")
-    source = BatchSource(Pack.open(packs / "embedded_train"), spec, 1, "cuda")
-    batches = ahead(source, "cuda", 30)
-    for iteration in range(1, 4):
-        learner.step(iteration, batches.batch(iteration))
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for iteration in range(4, 8):
+    with ahead(BatchSource(Pack.open(packs / "embedded_train"), spec, 1, "cuda"), "cuda", 30) as batches:
+        for iteration in range(1, 7):
             learner.step(iteration, batches.batch(iteration))
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for iteration in range(7, 11):
+                learner.step(iteration, batches.batch(iteration))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert learner.parameters[0].isfinite().all()

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,24 @@ def test_wrong_scale_is_one_line(packs: Path, tmp_path: Path) -> None:
     spec = tiny_spec(patch=48).model_copy(update={"scale": 2})
     with pytest.raises(HarnessError, match="enlarges"):
         train(spec, job(packs, tmp_path))
+
+
+def test_another_option_of_performance_is_another_state(packs: Path, tmp_path: Path) -> None:
+    specs = [tiny_spec(channels_last=choice) for choice in (False, True)]
+    assert specs[0].hash != specs[1].hash
+    for spec in specs:
+        where = job(packs, tmp_path / spec.hash[:4])
+        train(spec, replace(where, state=tmp_path / "state" / spec.hash))
+        record = json.loads((where.output / "run.json").read_text())
+        assert [session["from_iteration"] for session in record["sessions"]] == [0]
+        assert record["spec"]["training"]["channels_last"] == spec.training.channels_last
+    assert len(list((tmp_path / "state").iterdir())) == 2
+
+
+def test_plain_and_fused_updates_agree(packs: Path, tmp_path: Path) -> None:
+    trained(tiny_spec(iterations=25), packs, tmp_path / "fused")
+    trained(tiny_spec(iterations=25, fused_optimizer=False, foreach_ema=False), packs, tmp_path / "plain")
+    fused, plain = (load_weights(tmp_path / kind / "run" / "weights.safetensors") for kind in ("fused", "plain"))
+    for name, weight in fused.items():
+        torch.testing.assert_close(plain[name], weight, rtol=1e-3, atol=1e-5)
+    assert fused.keys() == plain.keys()

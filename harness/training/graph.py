@@ -1,0 +1,99 @@
+"""The network's part of the step as one unit that is captured once and launched as a whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+WARM_UP = 3
+"""Calls before the capture: lazy buffers, Adam's moments and cuDNN's choices are made in them."""
+
+
+class Recorder(Protocol):
+    """Captures the operations of a function and repeats them on the same tensors."""
+
+    def capture(self, function: Callable[[], None]) -> None:
+        """Carry ``function`` out and remember its operations.
+
+        Raises:
+            RuntimeError: it cannot be captured, and nothing that lasts was changed.
+        """
+        ...
+
+    def replay(self) -> None:
+        """Carry out what was captured, on the same tensors."""
+        ...
+
+
+class CudaRecorder:
+    """A CUDA graph.
+
+    Args:
+        device: ``cuda``, or with its number.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._graph = torch.cuda.CUDAGraph()
+
+    def capture(self, function: Callable[[], None]) -> None:
+        """Capture ``function``, then launch it. Other threads may go on pinning memory meanwhile.
+
+        Raises:
+            RuntimeError: it cannot be captured.
+        """
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self._device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            function()
+        self._graph = graph
+        self.replay()
+
+    def replay(self) -> None:
+        """Launch all kernels with one call."""
+        self._graph.replay()
+
+
+class Captured:
+    """Runs a function on fixed tensors: some times as it is, then captured.
+
+    If it cannot be captured, that is said once, and it goes on as it is: the mathematics is the same.
+
+    Args:
+        function: takes and returns nothing; reads and writes tensors that stay where they are.
+        recorder: of the device.
+    """
+
+    def __init__(self, function: Callable[[], None], recorder: Recorder) -> None:
+        self._function = function
+        self._recorder = recorder
+        self._calls = 0
+        self.state = "warming up"
+        """``warming up``, ``captured`` or ``refused``: recorded with the run."""
+
+    def __call__(self) -> None:
+        """Run the function once."""
+        self._calls += 1
+        if self.state == "captured":
+            self._recorder.replay()
+        elif self.state == "refused" or self._calls <= WARM_UP or not self._capture():
+            self._function()
+
+    def forget(self) -> None:
+        """Start over: tensors are no longer where they were."""
+        self._calls, self.state = 0, "warming up"
+
+    def _capture(self) -> bool:
+        try:
+            self._recorder.capture(self._function)
+            self.state = "captured"
+        except RuntimeError as error:
+            self.state = "refused"
+            reason = str(error).strip().splitlines()[0]
+            print(
+                f"warning: training.cuda_graph: this step cannot be captured ({reason}); going on without a graph",
+                file=sys.stderr,
+            )
+        return self.state == "captured"

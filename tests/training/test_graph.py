@@ -1,0 +1,110 @@
+"""A captured step computes what the plain one does: with a tape on the CPU, with a CUDA graph on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from harness.networks.tape import Tape
+from harness.spec import RunSpec
+from harness.training.batches import Batch
+from harness.training.graph import WARM_UP, Captured, Recorder
+from harness.training.step import Learner
+from tests.training.conftest import tiny_spec
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("baseline", {}),
+    ("dropout", {}),
+    ("dropout", {"kind": "element", "positions": ["first", "last"]}),
+    ("simple_align", {}),
+    ("adaptive_dropout", {"interval": 0.1}),  # a site is annealed every third iteration
+    ("adaptive_dropout", {"gate": "learned", "order": "none"}),
+]
+
+
+def batch(iteration: int, device: str = "cpu") -> Batch:
+    generator = torch.Generator().manual_seed(iteration)
+    lr, target = (torch.rand(4, 3, side, side, generator=generator) for side in (8, 32))
+    return Batch(lr.to(device), target.to(device))
+
+
+def train(spec: RunSpec, device: str, recorder: Recorder | None, iterations: int = 10) -> Learner:
+    learner = Learner(spec, device, recorder=recorder)
+    for iteration in range(1, iterations + 1):
+        learner.step(iteration, batch(iteration, device))
+    return learner
+
+
+@pytest.mark.parametrize(("regularizer", "options"), CASES)
+def test_a_taped_step_changes_no_bit(regularizer: str, options: dict[str, Any]) -> None:
+    spec = tiny_spec(regularizer, options=options, channels_last=regularizer == "adaptive_dropout")
+    plain, taped = (train(spec, "cpu", recorder) for recorder in (None, Tape()))
+    assert taped.captured is not None
+    assert taped.captured.state == "captured"
+    expected, found = plain.tensors(), taped.tensors()
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_a_restored_step_is_captured_anew() -> None:
+    spec = tiny_spec("simple_align")
+    whole, first = (train(spec, "cpu", Tape(), iterations) for iterations in (12, 6))
+    second = train(spec, "cpu", Tape(), 5)  # whatever it holds is replaced
+    second.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
+    for iteration in range(7, 13):
+        second.step(iteration, batch(iteration))
+    assert second.captured is not None
+    assert second.captured.state == "captured"
+    expected, found = whole.tensors(), second.tensors()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_a_bad_loss_is_noted_at_its_iteration() -> None:
+    spec = tiny_spec()
+    learner = train(spec, "cpu", Tape(), 6)
+    with torch.no_grad():
+        learner.parameters[0].fill_(torch.nan)
+    for iteration in (7, 8):
+        learner.step(iteration, batch(iteration))
+    assert float(learner.first_bad) == 7
+
+
+class Refusing(Tape):
+    """Cannot capture anything."""
+
+    def capture(self, function: Callable[[], None]) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+
+def test_what_cannot_be_captured_goes_on_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    calls: list[int] = []
+    captured = Captured(lambda: calls.append(1), Refusing())
+    for _ in range(WARM_UP + 4):
+        captured()
+    assert len(calls) == WARM_UP + 4
+    assert captured.state == "refused"
+    assert capsys.readouterr().err == (
+        "warning: training.cuda_graph: this step cannot be captured (operation not permitted when stream is "
+        "capturing); going on without a graph\n"
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("regularizer", "options"), CASES)
+def test_a_cuda_graph_computes_what_the_plain_step_does(
+    regularizer: str, options: dict[str, Any], precision: str
+) -> None:
+    specs = [
+        tiny_spec(regularizer, options=options, device="cuda", precision=precision, cuda_graph=graph)
+        for graph in (False, True)
+    ]
+    plain, graphed = (train(spec, "cuda", None) for spec in specs)
+    assert graphed.captured is not None
+    assert graphed.captured.state == "captured"
+    expected, found = plain.tensors(), graphed.tensors()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-5, msg=lambda text, n=name: f"{n}: {text}")
