@@ -111,11 +111,10 @@ def equal_cost_table(laid_out: Sequence[Block], summary: pd.DataFrame, study: St
 def _cell(summary: pd.DataFrame, match: Match, label: MetricLabel) -> str:
     """Return a difference with its interval as text, or what became of it."""
     rows = summary[(summary["network"] == match.network) & (summary["method"] == match.method)]
-    widest = rows[rows["scope"] == AVERAGE]
-    rows = widest if len(widest) else rows
     if rows.empty:
         return "missing"
-    row = rows.iloc[-1]
+    widest = AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0]
+    row = rows[rows["scope"] == widest].iloc[-1]
     if not np.isfinite(row["difference"]):
         return str(row["state"]) if row["state"] in ("failed", "missing") else "no value of the baseline"
     text = label.difference(row["difference"])

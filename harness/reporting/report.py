@@ -128,7 +128,10 @@ def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
             unit = f" {label.unit}" if label.unit else ""
             interval = f"{label.difference(row['low'])} to {label.difference(row['high'])}"
             better = (row["difference"] > 0) == label.higher_is_better
-            claim = ("better" if better else "worse") if row["significant"] else "not shown to differ"
+            claim = "better" if better else "worse"
+            if not row["significant"]:
+                known = f" (p = {row['p_holm']:.2g} after Holm's correction)" if np.isfinite(row["p_holm"]) else ""
+                claim = f"not shown to differ{known}"
             gain = f"{label.difference(row['difference'])}{unit}"
             sentences.append(
                 f"{name}: {gain} against {study.baseline} (95% interval {interval}); "

@@ -80,13 +80,18 @@ def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]], riv
     """Append the rows of one block, and for each the p-values of the best method against every other one."""
     sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
     pairs: list[_Pair] = []
+    twins: list[tuple[int, int]] = []
     for column in columns(block, study):
         first = len(rows)
         cells = _cells(block, column, study)
         rows += cells
         rivals += [[] for _ in cells]
-        pairs += _pairs(block, column, cells, first, study.baseline, sign)
+        found, same = _pairs(block, column, cells, first, study.baseline, sign)
+        pairs += found
+        twins += same
     _compare(pairs, rows, rivals)
+    for row, twin in twins:
+        rivals[row].append(float(rows[twin]["p"]))
 
 
 def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
@@ -158,18 +163,26 @@ def seed_means(values: Floats, strata: npt.NDArray[np.int64]) -> Floats:
 
 def _pairs(
     block: Block, column: Column, cells: list[dict[str, Any]], first: int, baseline: str, sign: float
-) -> list[_Pair]:
-    """List the comparisons of one column: every method with the baseline, and the best with every other."""
+) -> tuple[list[_Pair], list[tuple[int, int]]]:
+    """List the comparisons of one column: every method with the baseline, and the best with every other.
+
+    Where one of these two is the baseline, the comparison is there already and its p-value serves: such pairs of rows
+    are listed apart.
+    """
     usable = [index for index, cell in enumerate(cells) if cell["state"] in COMPARED]
-    result = []
+    result, twins, base = [], [], -1
     if baseline in block.methods and (base := block.methods.index(baseline)) in usable:
         result += [_pair(first + other, "baseline", column, other, base, sign) for other in usable if other != base]
     if len(usable) > 1:
         best = max(usable, key=lambda index: sign * cells[index]["mean"])
         cells[best]["best"] = True
     if len(usable) == len(cells) > 1:
-        result += [_pair(first + best, "rival", column, best, other, sign) for other in usable if other != best]
-    return [pair for pair in result if pair.differences.size]
+        for other in usable:
+            if base in (best, other) and other != best:
+                twins.append((first + best, first + (other if best == base else best)))
+            elif other != best:
+                result.append(_pair(first + best, "rival", column, best, other, sign))
+    return [pair for pair in result if pair.differences.size], twins
 
 
 def _pair(row: int, kind: str, column: Column, method: int, other: int, sign: float) -> _Pair:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.reporting.labels import method_label, metric_label, short_degradation
-from harness.reporting.study import AVERAGE, Study
+from harness.reporting.study import AVERAGE, REAL, Study
 from harness.reporting.style import BAD, COLUMN, PAGE, MethodStyle, save, styled
 
 
@@ -77,7 +77,8 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
     rows = ranks[ranks["metric"] == metric] if len(ranks) else ranks
     networks = study.networks
     most = max(len(study.methods_of(network)) for network in networks)
-    datasets = list(dict.fromkeys(item.dataset for item in study.sets if metric in item.metrics))
+    sets = [item for item in study.sets if metric in item.metrics and item.degradation != REAL]
+    datasets = list(dict.fromkeys(item.dataset for item in sets)) or [REAL]
     scope = AVERAGE if len(datasets) > 1 else datasets[0]
     with styled(COLUMN * min(len(networks), 2), 0.75 + 0.24 * most * -(-len(networks) // 2)) as figure:
         across = min(len(networks), 2)
