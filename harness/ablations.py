@@ -182,8 +182,7 @@ def find_run(experiment: Experiment, name: str, folder: Path = FOLDER) -> Run:
     for study in ablation_names(folder):
         try:
             runs = load_ablation(experiment, study, folder).runs
-        except HarnessError as error:  # of a study that may have nothing to do with this run
-            reason = error
+        except HarnessError:  # of a study that may have nothing to do with this run
             continue
         for run in runs:
             if run.name == name:

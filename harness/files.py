@@ -60,6 +60,11 @@ def explain_os_errors(target: Path) -> Iterator[None]:
             raise HarnessError(
                 f"{target}: cannot be written ({error.strerror}); change its permissions or its place"
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+            raise HarnessError(
+                f"{target}: cannot be written ({error.strerror}); something else lies there, or its name cannot be "
+                "used: move it away"
+            ) from error
         raise
 
 

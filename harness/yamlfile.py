@@ -20,6 +20,10 @@ Model = TypeVar("Model", bound=BaseModel)
 _NUMBER_AS_TEXT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
+_MOST_VALUES = 1_000_000
+"""More values than any configuration has: aliases of aliases can mean billions in a few lines."""
+
+
 class StrictModel(BaseModel):
     """The base of all configuration: unknown keys are errors, nothing is converted, nothing changes afterwards."""
 
@@ -33,6 +37,9 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (list, dict)):
+                problem = f"a key must be text or a number, not {_kind(key)}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
@@ -43,7 +50,7 @@ def load_yaml(path: str | Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        HarnessError: the file is missing, does not parse, or gives a key twice.
+        HarnessError: the file is missing, does not parse, gives a key twice, or its aliases unfold without end.
     """
     path = Path(path)
     try:
@@ -60,16 +67,41 @@ def parse_yaml(text: str, source: str) -> Any:
     """Read YAML from ``text``; errors name ``source``.
 
     Raises:
-        HarnessError: it does not parse, or gives a key twice.
+        HarnessError: it does not parse, gives a key twice, or its aliases unfold without end.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
+        _unfolded(data, source, {})
+        return data
+    except RecursionError as error:
+        raise HarnessError(f"{source}: nested too deeply to be read; write it flatter") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
         raise HarnessError(f"{source}: {place}: not valid YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise HarnessError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _unfolded(data: Any, source: str, known: dict[int, int]) -> int:
+    """Return how many values ``data`` holds when its aliases are written out, which JSON will do.
+
+    Args:
+        data: a value.
+        source: the file.
+        known: object to its number, 0 for those that are being counted.
+    """
+    if not isinstance(data, (list, dict)):
+        return 1
+    if known.get(id(data)) == 0:
+        raise HarnessError(f"{source}: an alias stands inside its own value; write out what it means")
+    if id(data) not in known:
+        known[id(data)] = 0
+        parts = data.values() if isinstance(data, dict) else data
+        known[id(data)] = 1 + sum(_unfolded(part, source, known) for part in parts)
+    if known[id(data)] > _MOST_VALUES:
+        raise HarnessError(f"{source}: unfolds to more than {_MOST_VALUES:,} values; write out what it means")
+    return known[id(data)]
 
 
 def load_model(path: str | Path, model: type[Model]) -> Model:
@@ -142,7 +174,7 @@ def _reason(problem: Any, model: type[BaseModel]) -> str:
         return f"{value!r} is text to YAML, not a number; write {mantissa}e{sign}"
     if kind == "value_error":
         return str(problem["ctx"]["error"])
-    shown = _kind(value) if isinstance(value, (dict, list)) else repr(value)
+    shown = _kind(value) if value is None or isinstance(value, (dict, list)) else repr(value)
     return f"{shown}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 

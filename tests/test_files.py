@@ -80,9 +80,9 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
         raise OSError(errno.EINTR, "interrupted")
 
 
-def test_a_file_in_the_way_of_a_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
-    with pytest.raises(OSError, match="Not a directory|File exists"):
+    with pytest.raises(HarnessError, match=r"cannot be written \((Not a directory|File exists)\).*move it away"):
         write_text(tmp_path / "x" / "y", "")
 
 

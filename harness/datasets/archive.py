@@ -128,6 +128,8 @@ def _wanted(archive: Path, name: str, root: str, keep: Sequence[str]) -> Path | 
 def _copy(member: _Member, place: Path, limit: int, archive: Path) -> int:
     """Copy a member, counting what really comes out of it, and return its size in bytes."""
     size = 0
+    if place.exists():
+        raise HarnessError(f"{archive}: two of its files have one name ({place}); it cannot be trusted")
     with member.open() as source, open(place, "xb") as sink:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
@@ -146,7 +148,3 @@ def _explained(archive: Path) -> Iterator[None]:
         raise HarnessError(f"{archive}: damaged archive ({error}); delete it and fetch again") from error
     except (RuntimeError, NotImplementedError) as error:  # zipfile: encrypted, or an unknown compression
         raise HarnessError(f"{archive}: cannot be unpacked ({error})") from error
-    except FileExistsError as error:
-        raise HarnessError(
-            f"{archive}: two of its files have one name ({error.filename}); it cannot be trusted"
-        ) from error

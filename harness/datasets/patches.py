@@ -21,7 +21,7 @@ from harness.datasets.manifests import read_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images, some
 from harness.errors import HarnessError
-from harness.files import atomic_path, canonical_json, content_hash, write_text
+from harness.files import atomic_path, canonical_json, content_hash, explain_os_errors, write_text
 from harness.images import image_size, pixel_sha256
 from harness.rng import Draws, numpy_stream
 
@@ -104,8 +104,9 @@ def pack(name: str, data_root: str | Path, target: Path, jobs: int = -1) -> Pack
         HarnessError: an image is missing or unreadable, is one of a benchmark's, or the disk is too small.
     """
     images = resolve_images(name, data_root)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / INDEX).unlink(missing_ok=True)
+    with explain_os_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        (target / INDEX).unlink(missing_ok=True)
     with atomic_path(target / PIXELS) as temporary:
         tasks, offset = [], 0
         for image in images:

@@ -130,19 +130,31 @@ def match_pattern(folder: Path, pattern: str) -> dict[str, Path]:
     """Return image name to file for the files below ``folder`` that ``pattern`` describes."""
     expression = re.escape(pattern).replace(r"\*", "[^/]*").replace(re.escape("{name}"), "(?P<name>[^/]+)")
     found: dict[str, Path] = {}
+    taken: dict[str, Path] = {}  # lower case: some file systems know no other difference
     for path in sorted(folder.glob(pattern.replace("{name}", "*") + ".*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         match = re.fullmatch(expression, path.relative_to(folder).with_suffix("").as_posix())
-        if match is None:
+        if match is None or not _is_usable(path):
             continue
         key = match["name"]
-        if key in found:
-            raise HarnessError(
-                f"{path}: the image name {key!r} is taken by {found[key].name} already; remove one of them"
-            )
-        found[key] = path
+        if key.lower() in taken:
+            other = taken[key.lower()].name
+            raise HarnessError(f"{path}: the image name {key!r} is taken by {other} already; remove one of them")
+        found[key] = taken[key.lower()] = path
     return found
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether a path is a file; links to nowhere and names that no table can hold are errors."""
+    if path.is_symlink() and not path.exists():
+        raise HarnessError(f"{path}: a link to a file that is not there; restore the file or remove the link")
+    if not path.is_file():
+        return False
+    if not str(path).isprintable():
+        problem = "is not UTF-8" if re.search("[\ud800-\udfff]", str(path)) else "holds a tab or a line end"
+        raise HarnessError(f"{ascii(str(path))[1:-1]}: the name {problem}; rename the file")
+    return True
 
 
 def _embedded(name: str, entry: DatasetEntry) -> list[ImageFile]:

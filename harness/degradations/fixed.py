@@ -72,14 +72,14 @@ NOISES: Mapping[str, Recipe] = MappingProxyType(
     {
         name: Recipe(noises=NoiseRecipe.model_validate(parts))
         for name, parts in {
-            "gaussian15": {"gaussian": 15},
-            "gaussian25": {"gaussian": 25},
-            "gaussian50": {"gaussian": 50},
-            "correlated": {"correlated": 45},  # sigma 15 at each pixel, as in training: only the correlation is new
-            "poisson": {"poisson": 2},  # as released
+            "gaussian15": {"gaussian": 15.0},
+            "gaussian25": {"gaussian": 25.0},
+            "gaussian50": {"gaussian": 50.0},
+            "correlated": {"correlated": 45.0},  # sigma 15 at each pixel, as in training: only the correlation is new
+            "poisson": {"poisson": 2.0},  # as released
             "speckle": {"speckle": 0.024},  # as released
             "salt_pepper": {"salt_pepper": 0.002},  # as released
-            "mixture": {"poisson": 1, "speckle": 0.012, "gaussian": 7.5, "salt_pepper": 0.002},
+            "mixture": {"poisson": 1.0, "speckle": 0.012, "gaussian": 7.5, "salt_pepper": 0.002},
         }.items()
     }
 )

@@ -68,10 +68,11 @@ def _marked(lines: Iterator[str]) -> Iterator[tuple[bool, str]]:
 
 
 def _runs(experiment: Experiment, states: Mapping[str, Progress], jobs: Jobs) -> Iterator[str]:
-    file = experiment.file
     finished = sum(state.finished for state in states.values())
     started = {name: state.done for name, state in states.items() if state.done and not state.finished}
-    spanned = f"networks {len(file.networks)}, variants {len(file.variants)}, seeds {len(file.seeds)}"
+    labels = {"networks": "network", "variants": "variant", "seeds": "seed"}
+    counts = {title: len({getattr(run, name) for run in experiment.runs}) for title, name in labels.items()}
+    spanned = ", ".join(f"{title} {count}" for title, count in counts.items())
     fresh = len(states) - finished - len(started)
     yield f"{len(states)}: {spanned}; {finished} finished, {len(started)} started, {fresh} not started"
     for name in list(started)[:_SHOWN]:

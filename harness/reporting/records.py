@@ -15,6 +15,9 @@ from harness.reporting.study import Study, StudyRun
 HISTORY = ("iteration", "loss", "l1", "penalty", "learning_rate", "heldout_l1")
 """Columns of ``history.csv``."""
 
+RECORD = ("seconds", "images_per_second", "spec", "hardware")
+"""Fields of ``run.json`` that nothing can be reported without."""
+
 Key = tuple[str, str, int]
 """(network, variant, seed)."""
 
@@ -65,7 +68,10 @@ def read_history(path: Path) -> pd.DataFrame:
     lacking = [name for name in HISTORY if name not in table.columns]
     if lacking:
         raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; delete the run's folder and train again")
-    return table
+    try:
+        return table.astype(dict.fromkeys(HISTORY[1:], "float64"))
+    except ValueError as error:
+        raise HarnessError(f"{path}: not a readable history; delete the run's folder and train again") from error
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -80,6 +86,9 @@ def read_document(path: Path) -> dict[str, Any]:
         raise HarnessError(f"{path}: not a readable record; delete the run's folder and train again") from error
     if not isinstance(document, dict):
         raise HarnessError(f"{path}: not a record; delete the run's folder and train again")
+    lacking = [name for name in RECORD if name not in document]
+    if lacking:
+        raise HarnessError(f"{path}: lacks {lacking[0]!r}; delete the run's folder and train again")
     return document
 
 

@@ -229,9 +229,7 @@ def _read(path: Path, names: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such metrics file; run the evaluation that writes it") from error
     except (pa.ArrowException, OSError) as error:
-        raise HarnessError(
-            f"{path}: not a readable metrics file ({_first_line(error)}); delete it and evaluate again"
-        ) from error
+        raise _unreadable(path, error) from error
     unknown = set(map(str, frame["status"].cat.categories)) - set(STATUSES) if "status" in frame else set()
     if unknown:
         raise HarnessError(f"{path}: status: {min(unknown)!r} is not one of {', '.join(STATUSES)}; evaluate again")
@@ -269,6 +267,10 @@ def _without_duplicates(rows: _Rows, grid: Grid) -> _Rows:
         )
     first = np.concatenate([[True], ~twice])
     return _Rows(keys[first], values[first], status[first], images)
+
+
+def _unreadable(path: Path, error: Exception) -> HarnessError:
+    return HarnessError(f"{path}: not a readable metrics file ({_first_line(error)}); delete it and evaluate again")
 
 
 def _first_line(error: Exception) -> str:

@@ -64,7 +64,10 @@ class StateFolder:
             payload = content[_DIGEST:]
             if hashlib.sha256(payload).digest() == content[:_DIGEST]:
                 return _parse(payload)
-            print(f"warning: {path}: truncated or corrupted state; going on from the one before it", file=sys.stderr)
+            print(
+                f"warning: {path}: truncated or corrupted; going on from the newest that is whole, if there is one",
+                file=sys.stderr,
+            )
             path.unlink()
         return None
 
