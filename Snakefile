@@ -1,7 +1,5 @@
 """Blind-SR regularizer benchmark: snakemake [TARGET] --cores N --resources gpu=M [--configfile configs/experiments/NAME.yaml]"""
 
-from glob import glob
-
 from snakemake.utils import min_version
 
 from harness.workflow import Plan, experiment_file, reporting_to
@@ -9,7 +7,8 @@ from harness.workflow import Plan, experiment_file, reporting_to
 min_version("9.0")
 
 with reporting_to(WorkflowError):
-    experiment = Plan(experiment_file(workflow.configfiles, workflow.config_settings.config))
+    given = workflow.overwrite_configfiles or workflow.configfiles
+    experiment = Plan(experiment_file(given, workflow.config_settings.config))
 shell.prefix(experiment.shell_prefix)
 
 
@@ -20,7 +19,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/ablations.smk"
 
 
-for regularizer in sorted(glob(f"{workflow.basedir}/workflow/regularizers/*.smk")):
+for regularizer in experiment.rule_files:
 
     include: regularizer
 
@@ -37,18 +36,18 @@ rule all:
         rules.figures.output,
         rules.report.output,
     message:
-        "{experiment.name}: all done"
+        f"{experiment.name}: all done"
 
 
 rule train:
     input:
         experiment.weights,
     message:
-        "{experiment.name}: all runs done"
+        f"{experiment.name}: all runs done"
 
 
 rule evaluate:
     input:
         experiment.metrics,
     message:
-        "{experiment.name}: all metrics done"
+        f"{experiment.name}: all metrics done"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from harness.datasets.catalogue import DatasetEntry, load_catalogue
-from harness.degradations.fixed import RECIPES, VERSION
+from harness.degradations.fixed import RECIPES, VERSION, recipes
 from harness.degradations.spec import TrainingDegradation, training_degradation
 from harness.errors import HarnessError
+from harness.project import with_own
 from harness.regularizers import available, offered
 from harness.spec import NetworkEntry
 from harness.yamlfile import StrictModel, load_mapping, load_yaml, validate
+
+Entry = TypeVar("Entry")
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """The folder of the catalogues that come with the harness."""
@@ -49,6 +53,20 @@ class VariantEntry(StrictModel):
         return options
 
 
+def _load(path: Path, read: Callable[[Path], dict[str, Entry]]) -> dict[str, Entry]:
+    """Read a catalogue; the harness's own together with what the project adds."""
+    entries = read(path)
+    return with_own(entries, path.name, read) if path.parent == CONFIGS else entries
+
+
+def _training_degradations(path: Path) -> dict[str, TrainingDegradation]:
+    entries = (load_yaml(path) or {}).get("training") or {}
+    return {
+        name: validate(entry, training_degradation(entry), str(path), f"training.{name}")
+        for name, entry in entries.items()
+    }
+
+
 def _named_regularizers() -> frozenset[str]:
     return frozenset({*available(), *offered()})
 
@@ -77,17 +95,13 @@ class Catalogues:
         Raises:
             HarnessError: a mistake in one of them, with file, field and value.
         """
-        path = folder / "degradations.yaml"
-        training = (load_yaml(path) or {}).get("training") or {}
         return cls(
-            networks=load_mapping(folder / "networks.yaml", NetworkEntry),
-            variants=load_mapping(folder / "regularizers.yaml", VariantEntry),
-            datasets=load_catalogue(folder / "datasets.yaml"),
-            training_degradations={
-                name: validate(entry, training_degradation(entry), str(path), f"training.{name}")
-                for name, entry in training.items()
-            },
+            networks=_load(folder / "networks.yaml", lambda path: load_mapping(path, NetworkEntry)),
+            variants=_load(folder / "regularizers.yaml", lambda path: load_mapping(path, VariantEntry)),
+            datasets=load_catalogue(None if folder == CONFIGS else folder / "datasets.yaml"),
+            training_degradations=_load(folder / "degradations.yaml", _training_degradations),
             variants_file=folder / "regularizers.yaml",
+            degradations=tuple(recipes()),
         )
 
     @property

@@ -14,10 +14,14 @@ from typing import Any
 from harness import layout, preflight, requests
 from harness.ablations import Ablation, ablation_names, find_run, load_ablation
 from harness.datasets.catalogue import find_entry
+from harness.degradations.fixed import select
 from harness.errors import HarnessError
+from harness.evaluation.metrics import registry
 from harness.experiment import Experiment, load_experiment
 from harness.files import content_hash, file_sha256
+from harness.project import own_file, source_files
 from harness.provenance import code_digest, regularizer_module, stage_modules
+from harness.regularizers import source_of
 from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
 
@@ -93,15 +97,26 @@ class Plan:
         prefix = f"set -euo pipefail; {paths}; {tee}; "
         return prefix.replace("{", "{{").replace("}", "}}")  # for Snakemake, which formats it
 
-    @staticmethod
-    @cache
-    def code(stage: str) -> str:
+    def code(self, stage: str) -> str:
         """Return a digest of the source files that decide the results of a stage.
 
         As a parameter of a rule it repeats the stage when their contents change. As inputs, fifty files for each of
         thousands of jobs, they would make planning slow and Snakemake's messages unreadable.
         """
-        return code_digest(stage_modules(stage))
+        return _stage_code(stage) + (code_digest(own) if (own := self._own_code(stage)) else "")
+
+    def _own_code(self, stage: str) -> list[Path]:
+        """Return the files of the user's own functions that a stage calls, besides the harness's."""
+        names = {name for part in self._experiment.evaluation.sets for name in part.metrics}
+        metrics = [metric.function for name, metric in registry().items() if name in names and metric.function]
+        degrade = [recipe.function for recipe in select(self.degradations).values() if recipe.function]
+        return source_files({"benchmark": degrade, "evaluate": metrics}.get(stage, []))
+
+    @property
+    def rule_files(self) -> list[str]:
+        """The rules of regularizers: the harness's, and the project's."""
+        folders = [ROOT / "workflow" / "regularizers", *filter(None, [own_file("workflow/regularizers")])]
+        return [str(path.resolve()) for folder in folders for path in sorted(folder.glob("*.smk"))]
 
     def training_code(self, variant: str) -> str:
         """Return a digest of the source files that decide the results of training one variant."""
@@ -143,8 +158,7 @@ class Plan:
     @property
     def other_variants_pattern(self) -> str:
         """A pattern of the variants whose regularizer has no rule of its own."""
-        folder = ROOT / "workflow" / "regularizers"
-        return self._experiment.stems.others(path.stem for path in folder.glob("*.smk"))
+        return self._experiment.stems.others(Path(path).stem for path in self.rule_files)
 
     @property
     def references_pattern(self) -> str:
@@ -260,8 +274,13 @@ class Plan:
 
 
 @cache
+def _stage_code(stage: str) -> str:
+    return code_digest(stage_modules(stage))
+
+
+@cache
 def _training_code(regularizer: str) -> str:
-    return code_digest(stage_modules("train") + regularizer_module(regularizer))
+    return code_digest(stage_modules("train") + regularizer_module(regularizer) + source_of(regularizer))
 
 
 def _relative(paths: Iterable[str | Path]) -> list[str]:

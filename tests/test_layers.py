@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "compat"),
-    ("files", "images", "layout", "rng", "yamlfile", "devices", "launch", "provenance"),
+    ("files", "images", "layout", "rng", "yamlfile", "devices", "launch", "project", "provenance"),
     ("degradations.spec", "spec", "external"),
     ("degradations",),
     ("datasets",),

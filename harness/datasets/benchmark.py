@@ -26,6 +26,8 @@ from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, libr
 from harness.errors import HarnessError
 from harness.files import content_hash, explain_os_errors
 from harness.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
+from harness.project import source_files
+from harness.provenance import code_digest
 
 HR = "hr"
 REAL = "real"
@@ -102,7 +104,8 @@ class _Task:
     def _stamp(self, name: str, source: Row, recipe: Recipe) -> str:
         """Return a hash of everything that the pixels of one degraded image follow from."""
         parts = [VERSION, self.dataset, self.image.name, name, self.scale, source.sha256, library_versions()]
-        return content_hash([*parts, recipe.model_dump()])
+        own = [recipe.function] if recipe.function else []
+        return content_hash([*parts, recipe.model_dump(), code_digest(source_files(own))])
 
     def _put(self, name: str, pixels: Pixels, row: Row) -> Row:
         """Write an image that is taken as it is, unless it is there already."""

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harness.errors import HarnessError
+from harness.project import own_file, with_own
 from harness.yamlfile import StrictModel, load_mapping
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -99,7 +100,9 @@ class DatasetEntry(StrictModel):
     @property
     def manifest_path(self) -> Path | None:
         """The pixel manifest, if the dataset has one."""
-        return MANIFESTS / f"{self.manifest}.tsv" if self.manifest else None
+        if self.manifest is None:
+            return None
+        return own_file(f"configs/manifests/{self.manifest}.tsv") or MANIFESTS / f"{self.manifest}.tsv"
 
 
 def load_catalogue(path: str | Path | None = None) -> dict[str, DatasetEntry]:
@@ -111,7 +114,7 @@ def load_catalogue(path: str | Path | None = None) -> dict[str, DatasetEntry]:
         HarnessError: a file is missing or wrong, one line per mistake with file, field and value; or a local entry
             has the name of another one.
     """
-    return _load(Path(path) if path else CONFIGS / "datasets.yaml").copy()
+    return _load(Path(path)).copy() if path else _entries()
 
 
 def find_entry(name: str) -> DatasetEntry:
@@ -120,10 +123,14 @@ def find_entry(name: str) -> DatasetEntry:
     Raises:
         HarnessError: there is none; the message lists those that exist.
     """
-    entries = _load(CONFIGS / "datasets.yaml")
+    entries = _entries()
     if name not in entries:
         raise HarnessError(f"configs/datasets.yaml: no dataset {name!r}; there are: {', '.join(entries)}")
     return entries[name]
+
+
+def _entries() -> dict[str, DatasetEntry]:
+    return with_own(_load(CONFIGS / "datasets.yaml"), "datasets.yaml", lambda path: _load(path.resolve()))
 
 
 @lru_cache(maxsize=4)

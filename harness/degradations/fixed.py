@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -22,8 +23,9 @@ from pydantic import Field
 from harness.degradations.fixed_noise import NoiseRecipe, add_noises
 from harness.errors import HarnessError
 from harness.images import Pixels
+from harness.project import import_function, with_own
 from harness.rng import Part, numpy_stream
-from harness.yamlfile import StrictModel
+from harness.yamlfile import StrictModel, load_yaml, validate
 
 BLUR_KERNEL = 21  # pixels, the side of the released script's Gaussian
 
@@ -38,6 +40,8 @@ class Recipe(StrictModel):
         noise_rounding: ``truncate`` as released (a bias of half a level), or ``nearest``.
         jpeg: quality of Pillow's JPEG with its defaults (4:2:0), or none.
         noises: noise of other kinds, or none.
+        function: ``module:function`` of the user's own, or none: called before JPEG with the small image, uint8
+            (h, w, 3), and a NumPy generator that is a fixed function of data set, image and degradation.
     """
 
     blur: float | None = Field(default=None, gt=0)
@@ -46,6 +50,7 @@ class Recipe(StrictModel):
     noise_rounding: Literal["truncate", "nearest"] = "truncate"
     jpeg: int | None = Field(default=None, ge=1, le=100)
     noises: NoiseRecipe | None = None
+    function: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
 
 
 VERSION = "rdsr-v1"
@@ -95,17 +100,28 @@ STANDARD = tuple(DEGRADATIONS)[:8]
 """The eight degradations of the papers."""
 
 
+def recipes() -> dict[str, Recipe]:
+    """Return all degradations by name: the harness's, and the section ``benchmark`` of the project's catalogue."""
+    return with_own(RECIPES, "degradations.yaml", lambda path: _own_recipes(path.resolve()))
+
+
+@lru_cache(maxsize=4)
+def _own_recipes(path: Path) -> dict[str, Recipe]:
+    entries = (load_yaml(path) or {}).get("benchmark") or {}
+    return {name: validate(entry, Recipe, str(path), f"benchmark.{name}") for name, entry in entries.items()}
+
+
 def select(names: Iterable[str]) -> dict[str, Recipe]:
     """Return the recipes of ``names``, in that order.
 
     Raises:
         HarnessError: a name is unknown.
     """
-    names = list(names)
+    names, known = list(names), recipes()
     for name in names:
-        if name not in RECIPES:
-            raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(RECIPES)}")
-    return {name: RECIPES[name] for name in names}
+        if name not in known:
+            raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(known)}")
+    return {name: known[name] for name in names}
 
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
@@ -202,8 +218,18 @@ def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Par
             pixels = add_noise(pixels, noise, recipe.noise, recipe.noise_rounding)
         if recipe.noises is not None:
             pixels = add_noises(pixels, recipe.noises, *key, name)
+        if recipe.function is not None:
+            pixels = _by_function(recipe.function, pixels, numpy_stream(*key, name, "function"), name)
         results[name] = pixels if recipe.jpeg is None else jpeg(pixels, recipe.jpeg)
     return results
+
+
+def _by_function(path: str, pixels: Pixels, generator: np.random.Generator, name: str) -> Pixels:
+    result = np.asarray(import_function(path, f"degradation {name}")(pixels.copy(), generator))
+    if result.shape != pixels.shape or result.dtype != np.uint8:
+        got = f"{result.dtype} {result.shape}"
+        raise HarnessError(f"degradation {name}: {path}: must return uint8 {pixels.shape}, not {got}")
+    return result
 
 
 @cache

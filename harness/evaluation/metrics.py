@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from harness.errors import HarnessError
+from harness.project import import_function, with_own
+from harness.yamlfile import StrictModel, load_mapping
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +38,8 @@ class Metric:
         unit: "dB", or "" for a plain number.
         protocol: what exactly is computed, in words.
         weights: names of the files it needs in the weights folder; see :mod:`harness.evaluation.weight_files`.
-        pyiqa: pyiqa's name for it, or "" for the harness's own metrics.
+        pyiqa: pyiqa's name for it, or "".
+        function: import path of the project's own metric, or "".
     """
 
     name: str
@@ -43,6 +49,23 @@ class Metric:
     protocol: str
     weights: tuple[str, ...] = ()
     pyiqa: str = ""
+    function: str = ""
+
+
+class MetricEntry(StrictModel):
+    """A metric of the user's own, an entry of the project's ``configs/metrics.yaml``.
+
+    Attributes:
+        function: ``module:function`` of (output, ground truth or None), uint8 (H, W, 3) arrays without the border that
+            the protocol leaves out; it returns a number.
+        needs_reference, higher_is_better, unit, protocol: as in :class:`Metric`.
+    """
+
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    needs_reference: bool = True
+    higher_is_better: bool
+    unit: str = ""
+    protocol: str
 
 
 @dataclass(frozen=True)
@@ -89,12 +112,23 @@ METRICS: dict[str, Metric] = {
         _pyiqa("maniqa", "MANIQA, KonIQ-10k", "ckpt_koniq10k.pt", higher=True),
     )
 }
-"""All metrics, by protocol name."""
+"""The harness's metrics, by protocol name."""
+
+
+def registry() -> dict[str, Metric]:
+    """Return all metrics by name: the harness's, and those that the project adds."""
+    return with_own(METRICS, "metrics.yaml", lambda path: _own_metrics(path.resolve()))
+
+
+@lru_cache(maxsize=4)
+def _own_metrics(path: Path) -> dict[str, Metric]:
+    entries = load_mapping(path, MetricEntry)
+    return {name: Metric(name=name, **entry.model_dump()) for name, entry in entries.items()}
 
 
 def names(reference: bool) -> list[str]:
     """Return the names of the metrics for sets with ground truth, or (``reference=False``) for those without."""
-    return [metric.name for metric in METRICS.values() if reference or not metric.needs_reference]
+    return [metric.name for metric in registry().values() if reference or not metric.needs_reference]
 
 
 def get_metric(name: str) -> Metric:
@@ -103,9 +137,10 @@ def get_metric(name: str) -> Metric:
     Raises:
         HarnessError: there is none; the message lists the names.
     """
-    if name not in METRICS:
-        raise HarnessError(f"metric {name!r} is unknown; choose from: {', '.join(METRICS)}")
-    return METRICS[name]
+    known = registry()
+    if name not in known:
+        raise HarnessError(f"metric {name!r} is unknown; choose from: {', '.join(known)}")
+    return known[name]
 
 
 def get_metrics(wanted: Iterable[str]) -> list[Metric]:
@@ -138,6 +173,8 @@ def scorer(metric: Metric, device: torch.device | str = "cpu", weights_root: str
         from harness.evaluation.learned import learned_scorer
 
         return learned_scorer(metric, device, weights_root)
+    if metric.function:
+        return Scorer(_by_function(metric), float)
     from harness.evaluation import fidelity
 
     return {
@@ -197,6 +234,22 @@ def compare(name: str, output: Pixels, target: Pixels, border: int, weights_root
     judge = scorer(get_metric(name), "cpu", weights_root)
     reference = Reference(torch.from_numpy(np.array(target)), border)
     return judge.finish(float(judge.measure(torch.from_numpy(np.array(output))[None], reference)[0]))
+
+
+def _by_function(metric: Metric) -> Callable[[torch.Tensor, Reference | None], torch.Tensor]:
+    import torch
+
+    function = import_function(metric.function, f"metric {metric.name}")
+
+    def measure(outputs: torch.Tensor, reference: Reference | None) -> torch.Tensor:
+        if reference is None and metric.needs_reference:
+            raise HarnessError(f"{metric.name} compares with a ground truth, and the set has none")
+        images = outputs if reference is None else reference.crop(outputs)
+        truth = None if reference is None else reference.inner.cpu().numpy()
+        values = [float(function(image.cpu().numpy(), truth)) for image in images]
+        return torch.tensor(values, dtype=torch.float64, device=outputs.device)
+
+    return measure
 
 
 def _paired(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.project import source_files
 from harness.regularizers.base import Regularizer, teacher_option
 from harness.spec import RegularizerSpec
 from harness.yamlfile import validate
@@ -32,6 +33,11 @@ def available() -> list[str]:
     """Return the names of the regularizers in this folder, sorted."""
     names = (path.stem for path in _FOLDER.glob("*.py"))
     return sorted(name for name in names if name not in HELPERS and not name.startswith("_"))
+
+
+def source_of(name: str) -> list[Path]:
+    """Return the file of a regularizer from outside the harness; nothing for its own."""
+    return [] if name in available() else source_files([_import_path(name)])
 
 
 def offered() -> dict[str, str]:

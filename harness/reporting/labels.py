@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.evaluation.metrics import METRICS
+from harness.evaluation.metrics import registry
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,16 @@ _SHORT = {
 
 def metric_label(name: str) -> MetricLabel:
     """Return how a metric is shown; one without a label by its own name, with the registry's unit and direction."""
-    if name in _METRICS or name not in METRICS:
+    known = registry()
+    if name in _METRICS or name not in known:
         return _METRICS.get(name, MetricLabel(name, "", 3, True))
-    return MetricLabel(name, METRICS[name].unit, 3, METRICS[name].higher_is_better)
+    return MetricLabel(name, known[name].unit, 3, known[name].higher_is_better)
 
 
 def compares(metric: str) -> bool:
     """Return whether a metric compares with a ground truth; one that the registry lacks does."""
-    return metric not in METRICS or METRICS[metric].needs_reference
+    known = registry()
+    return metric not in known or known[metric].needs_reference
 
 
 def degradation_label(name: str) -> str:

@@ -14,7 +14,7 @@ from harness.files import exclusive, file_sha256, write_json
 from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
 from harness.provenance import code_digest, regularizer_module, stage_modules
-from harness.regularizers import teacher_of
+from harness.regularizers import source_of, teacher_of
 from harness.spec import RunSpec
 from harness.training import precision
 from harness.training.allocator import keep_freed_memory
@@ -76,7 +76,8 @@ def train(spec: RunSpec, job: Job) -> None:
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
-        code = code_digest(stage_modules("train") + regularizer_module(spec.regularizer.regularizer))
+        own = regularizer_module(spec.regularizer.regularizer) + source_of(spec.regularizer.regularizer)
+        code = code_digest(stage_modules("train") + own)
         taught_by = file_sha256(job.teacher) if job.teacher else None
         memory = Memory(StateFolder(job.state), learner, source, code, taught_by)
         if world.writes:

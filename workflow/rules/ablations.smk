@@ -32,7 +32,7 @@ rule ablation:
         code=experiment.code("report"),
         study=lambda wildcards: experiment.ablation_digest(wildcards.study),
     message:
-        "{experiment.name}: ablation {wildcards.study}"
+        f"{experiment.name}: ablation {{wildcards.study}}"
     shell:
         "python -m harness ablation {params.experiment:q} {wildcards.study} 2>&1 | tee {log}"
 
@@ -41,7 +41,7 @@ rule ablations:
     input:
         expand(rules.ablation.output, study=experiment.ablations),
     message:
-        "{experiment.name}: all ablations done"
+        f"{experiment.name}: all ablations done"
 
 
 for study in experiment.ablations:
@@ -52,4 +52,4 @@ for study in experiment.ablations:
         input:
             expand(rules.ablation.output, study=study),
         message:
-            "{experiment.name}: ablation done"
+            f"{experiment.name}: ablation done"

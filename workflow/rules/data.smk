@@ -80,4 +80,4 @@ rule benchmarks:
     input:
         experiment.manifests,
     message:
-        "{experiment.name}: all benchmarks done"
+        f"{experiment.name}: all benchmarks done"

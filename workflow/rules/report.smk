@@ -17,7 +17,7 @@ rule aggregate:
         experiment=experiment.path,
         code=experiment.code("report"),
     message:
-        "{experiment.name}: merge metrics"
+        f"{experiment.name}: merge metrics"
     shell:
         "python -m harness aggregate {params.experiment:q} 2>&1 | tee {log}"
 
@@ -40,7 +40,7 @@ rule tables:
         experiment=experiment.path,
         code=experiment.code("report"),
     message:
-        "{experiment.name}: write tables"
+        f"{experiment.name}: write tables"
     shell:
         "python -m harness tables {params.experiment:q} 2>&1 | tee {log}"
 
@@ -64,7 +64,7 @@ rule figures:
         experiment=experiment.path,
         code=experiment.code("report"),
     message:
-        "{experiment.name}: draw figures"
+        f"{experiment.name}: draw figures"
     shell:
         "python -m harness figures {params.experiment:q} 2>&1 | tee {log}"
 
@@ -92,6 +92,6 @@ rule report:
         code=experiment.code("report"),
         ablations=experiment.ablations_there,
     message:
-        "{experiment.name}: write the report"
+        f"{experiment.name}: write the report"
     shell:
         "python -m harness report {params.experiment:q} 2>&1 | tee {log}"

@@ -1,0 +1,1 @@
+"""Ideas outside the harness."""
