@@ -85,7 +85,7 @@ def cost_table(table: pd.DataFrame, study: Study) -> PlainTable:
     rows = [_cost_row(row) for row in table.to_dict("records")]
     done = set(zip(table["network"], table["method"], strict=True))
     for network in study.networks:
-        waiting = [name for name in study.methods_of(network) if name not in study.references]
+        waiting = [name for name in study.methods_of(network) if name not in study.seedless]
         rows += [(network, name, "0", "not trained yet", *[""] * 8) for name in waiting if (network, name) not in done]
     measured = ("runs", "hours", "relative", "images seen", "images/s", "memory (GiB)", "energy (kWh)")
     header = ("network", "method", *measured, "held-out L1", "at equal time", "device")

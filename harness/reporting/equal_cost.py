@@ -48,7 +48,7 @@ def matches(study: Study, records: Records) -> list[Match]:
     """
     found = []
     for network in study.networks:
-        trained = [name for name in study.methods_of(network) if name not in study.references]
+        trained = [name for name in study.methods_of(network) if name not in study.seedless]
         times = {name: _mean_seconds(records, network, name) for name in trained}
         base = times.get(study.baseline, float("nan"))
         family = [name for name in trained if _is_baseline(study, records, network, name) and np.isfinite(times[name])]

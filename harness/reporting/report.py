@@ -212,6 +212,7 @@ def _commands(study: Study) -> list[tuple[str, str]]:
     commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
     commands += [(f"images of {name}", f"{call} benchmark {file} {name}") for name in study.datasets]
     commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in study.references]
+    commands += [(f"cells of {m.name}", f"{call} evaluate {file} --external {m.name}") for m in study.externals]
     for run in study.runs:
         shown = f"{run.network}, {run.variant}, seed {run.seed}"
         commands.append((f"training of {shown}", f"{call} train {file} --run {run.name}"))

@@ -10,9 +10,10 @@ import pytest
 
 from harness.external import ExternalEntry, ExternalModel
 from harness.reporting.comparison import comparison
+from harness.reporting.cost import cost_table, costs
 from harness.reporting.grid import Grid
 from harness.reporting.protocol import protocol
-from harness.reporting.records import Records
+from harness.reporting.records import Records, load_records
 from harness.reporting.render import markdown
 from harness.reporting.results import load
 from harness.reporting.study import Study
@@ -67,10 +68,16 @@ def test_the_table_says_what_they_are(written: Written, summary: pd.DataFrame) -
     table = comparison(summary, written.study, "psnr_rgb", "Set5")
     assert table is not None
     assert "mean over 2 training seeds" in table.caption
-    text = " ".join(markdown(table, "x").split())
+    text = " ".join(markdown(table).split())
     assert "theirs and free: weights from outside, one checkpoint each" in text
     facts = {fact.name: fact.text for fact in protocol(written.study, Records({}, {}, {}))}
     assert facts["theirs (from outside)"] == "rrdb, theirs.pth, key params_ema, not there now"
+
+
+def test_they_cost_nothing_here(written: Written) -> None:
+    records = load_records(written.study, written.runs)
+    rows = cost_table(costs(records=records, study=written.study), written.study).rows
+    assert {row[1] for row in rows} == set(synthetic.METHODS)
 
 
 def test_without_its_file_the_row_is_missing(written: Written, tmp_path: Path) -> None:

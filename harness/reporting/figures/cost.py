@@ -41,7 +41,7 @@ def quality_against_cost(
                 cost = costs[(costs["network"] == network) & (costs["method"] == method)]
                 state = "missing" if cell.empty else str(cell["state"].iloc[0])
                 if state not in COMPARED or cost.empty:
-                    if method not in study.references:
+                    if method not in study.seedless:
                         reason = "not trained yet" if cost.empty else state
                         axis.plot([], [], "x", color=BAD, label=f"{method_label(method)}: {reason}")
                     continue
