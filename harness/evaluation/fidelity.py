@@ -168,7 +168,8 @@ def _ssim(planes: torch.Tensor, truth: Moments) -> torch.Tensor:
     energy = mean * mean + truth.mean * truth.mean
     structure = (2 * (product - both) + _C2) / (square + truth.square - energy + _C2)
     similarity = (2 * both + _C1) / (energy + _C1) * structure
-    return similarity.mean(-1).mean(-1).mean(-1)
+    # Image by image: a GPU splits a sum over a batch otherwise than over one image.
+    return torch.stack([image.mean(-1).mean(-1).mean(-1) for image in similarity])
 
 
 def _window() -> list[float]:

@@ -76,6 +76,17 @@ def test_numbers_and_bytes_do_not_depend_on_readers_or_threads(benchmarks: Path,
     assert written[0] == written[1] == written[2]
 
 
+def test_numbers_do_not_depend_on_what_is_evaluated_beside(benchmarks: Path) -> None:
+    """All versions of an image are measured as one batch: alone, each has the same numbers."""
+    both = SetSpec(dataset="tiny", degradations=("clean", "dark"), metrics=("psnr_rgb", "psnr_y", "ssim_y", "ssim_rgb"))
+    together = evaluate_reference("bicubic", [both], benchmarks, SCALE)
+    for name in both.degradations:
+        alone = evaluate_reference("bicubic", [both.model_copy(update={"degradations": (name,)})], benchmarks, SCALE)
+        expected = together[together["degradation"] == name].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, expected, check_exact=True)
+        assert len(alone) == 12
+
+
 def test_parquet_round_trip(benchmarks: Path, tmp_path: Path) -> None:
     rows = evaluate_reference("bicubic", [TINY], benchmarks, SCALE)
     write_metrics(rows, tmp_path / "rows.parquet")

@@ -24,6 +24,7 @@ from harness.evaluation.metrics import (
     names,
     psnr_rgb,
     psnr_y,
+    scorer,
     ssim_rgb,
     ssim_y,
 )
@@ -149,6 +150,21 @@ def test_numbers_depend_on_neither_batch_nor_threads(name: str) -> None:
     finally:
         torch.set_num_threads(before)
     assert all(numbers == found[0] for numbers in found)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", OWN)
+def test_numbers_of_a_gpu_depend_on_no_batch_and_are_the_cpus(name: str) -> None:
+    pairs = [pair(260, 300, error) for error in (1.0, 5.0, 25.0)]
+    target = pairs[0][1]
+    outputs = torch.from_numpy(np.stack([output for output, _ in pairs])).cuda()
+    judge = scorer(get_metric(name), "cuda")
+    reference = fidelity.Reference(torch.from_numpy(target).cuda(), 4)
+    together = judge.measure(outputs, reference).tolist()
+    assert together == [float(judge.measure(one[None], reference)[0]) for one in outputs]
+    tolerance = 1e-12 if name.startswith("ssim") else 0.0
+    on_cpu = [compare(name, output, target, 4) for output, _ in pairs]
+    assert [judge.finish(number) for number in together] == pytest.approx(on_cpu, rel=0, abs=tolerance)
 
 
 def test_luma_is_matlabs() -> None:
