@@ -87,7 +87,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
     reach = float(np.nanmax(np.abs(shown["difference"].to_numpy(np.float64)), initial=5 * 10.0**-label.decimals))
     across = 2 if len(panels) > 1 else 1
     down = -(-len(panels) // across)
-    with styled(PAGE, 0.75 + down * (0.45 + 0.24 * len(scopes))) as figure:
+    with styled(PAGE, max(2.2, 0.75 + down * (0.45 + 0.24 * len(scopes)))) as figure:
         axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
