@@ -24,11 +24,11 @@ def zipped(*members: tuple[str, bytes], mode: int = 0, encrypted: bool = False) 
             info = zipfile.ZipInfo(name)
             info.external_attr = mode << 16
             archive.writestr(info, content, zipfile.ZIP_DEFLATED)
-    content = bytearray(stream.getvalue())
+    packed = bytearray(stream.getvalue())
     if encrypted:  # the flag in the local and in the central header
-        content[6] |= 1
-        content[content.index(b"PK\x01\x02") + 8] |= 1
-    return bytes(content)
+        packed[6] |= 1
+        packed[packed.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(packed)
 
 
 def tarred(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, link: str = "") -> bytes:
