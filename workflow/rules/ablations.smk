@@ -1,14 +1,10 @@
 """Ablations: one study is one file in configs/ablations; its runs are trained and evaluated by the rules for all runs."""
 
 
-def inputs_of_study(wildcards):
-    with reporting_to(WorkflowError):  # a mistake in a study, without the frames of its reading
-        return experiment.ablation_inputs(wildcards.study)
-
-
 rule ablation:
     input:
-        inputs_of_study,
+        # A mistake in a study is told without the frames of its reading.
+        reporting_to(WorkflowError)(lambda wildcards: experiment.ablation_inputs(wildcards.study)),
     output:
         f"results/{experiment.name}/ablations/{{study}}.parquet",
         report(
