@@ -148,10 +148,8 @@ def test_what_a_resumed_or_shared_run_would_change_is_found() -> None:
         "in two processes the mean of the gradients differs",
     ):
         assert part in problems
-    assert check(Mindful, networks=SRRESNET) == [
-        f"{__name__}:Mindful: its module imports torch at the top, which slows every start of Snakemake; "
-        "import it inside functions"
-    ]
+    mindful = Case(Mindful, Mindful.Options(), SRRESNET["srresnet_small"])
+    assert list(two_processes_equal_one({"srresnet_small": mindful})) == []
 
 
 @pytest.mark.slow
