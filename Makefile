@@ -19,7 +19,7 @@ demo: install ## the whole comparison on embedded photographs, on a CPU, in minu
 	@echo && cat reports/demo/tables/main.md && echo && echo "report: $(CURDIR)/reports/demo/report.html"
 
 test: lint ## lint, then all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 30
 
 lint: install ## style, formats, types, workflow
 	$(BIN)/ruff check $(PYTHON_FILES)

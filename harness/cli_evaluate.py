@@ -11,7 +11,6 @@ import typer
 
 from harness import layout
 from harness.ablations import find_run
-from harness.adhoc import adhoc_evaluation, prepare
 from harness.catalogues import Catalogues
 from harness.datasets import resolve
 from harness.degradations.fixed import SCALE, STANDARD
@@ -108,6 +107,8 @@ class _Setting:
 
 def _evaluate_file(options: Mapping[str, Any]) -> None:
     """Measure a weight file, print its means, and write its rows if an output is named."""
+    from harness.adhoc import prepare
+
     setting = _setting(options)
     model = _model(options, setting.catalogues)
     output = options.get("output")
@@ -153,6 +154,8 @@ def _setting(options: Mapping[str, Any]) -> _Setting:
         )
     if "datasets" not in options:
         raise HarnessError("evaluate --weights: name an experiment, or the sets to measure: --datasets Set5,Set14")
+    from harness.adhoc import adhoc_evaluation
+
     catalogues = Catalogues.load()
     datasets, degradations, metrics = (_names(options, name, default) for name, default in _DEFAULTS.items())
     scale = options.get("scale", SCALE)

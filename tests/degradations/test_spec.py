@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from harness.degradations.spec import SecondOrderSpec, SecondStageSpec, StageSpec
+from harness.degradations.spec import SecondOrderSpec, SecondStageSpec, StageSpec, training_degradation
 from tests.conftest import ROOT
 
 
@@ -67,7 +67,7 @@ def test_catalogue_writes_the_defaults_out() -> None:
     assert entries["second_order"]["first"].keys() == StageSpec.model_fields.keys()
     assert entries["second_order"]["second"].keys() == SecondStageSpec.model_fields.keys()
     for entry in entries.values():
-        SecondOrderSpec.model_validate(entry)
+        assert training_degradation(entry).model_validate(entry)
 
 
 def test_specification_imports_no_torch() -> None:

@@ -74,7 +74,8 @@ def test_the_pages_python_is_short_and_in_the_format_that_lint_asks_for(fresh: C
         assert code.text.count("\n") < 60
         shutil.copy2(ROOT / "pyproject.toml", fresh.root)
         for command in (["check"], ["format", "--check"]):
-            done = subprocess.run(["ruff", *command, code.title], cwd=fresh.root, capture_output=True, text=True)
+            ruff = [sys.executable, "-m", "ruff", *command, code.title]
+            done = subprocess.run(ruff, cwd=fresh.root, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout
 
 
