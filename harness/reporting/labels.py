@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.evaluation.metrics import registry
@@ -103,6 +104,16 @@ def short_degradation(name: str) -> str:
     if name in _DEGRADATIONS:
         return _SHORT.get(name, _DEGRADATIONS[name])
     return name if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
+
+
+def explain_letters(names: Iterable[str]) -> str:
+    """Return what the letters in short headings of degradations mean, as ``b: blur, n: noise``; nothing without any."""
+    names = list(names)
+    combined = {part for name in names if name not in _DEGRADATIONS and "_" in name for part in name.split("_")}
+    letters = [f"{_SHORT[part]}: {degradation_label(part)}" for part in ("blur", "noise", "jpeg") if part in combined]
+    if any(name.startswith("gaussian") for name in names):
+        letters.append("G: white Gaussian noise of that sigma")
+    return ", ".join(letters)
 
 
 def method_label(name: str) -> str:

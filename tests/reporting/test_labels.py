@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.evaluation.metrics import METRICS
-from harness.reporting.labels import degradation_label, metric_label, short_degradation
+from harness.reporting.labels import degradation_label, explain_letters, metric_label, short_degradation
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
@@ -28,3 +28,10 @@ def test_degradations_in_words_and_in_short() -> None:
     assert short_degradation("noise40") == "noise40"
     assert (degradation_label("salt_pepper"), short_degradation("salt_pepper")) == ("salt and pepper", "salt+pepper")
     assert (degradation_label("gaussian25"), short_degradation("gaussian25")) == ("Gaussian 25", "G25")
+
+
+def test_letters_are_explained_where_they_are_used() -> None:
+    assert explain_letters(["clean", "blur", "blur_noise", "noise_jpeg"]) == "b: blur, n: noise, j: JPEG"
+    assert explain_letters(["clean", "blur_jpeg", "average"]) == "b: blur, j: JPEG"
+    assert explain_letters(["gaussian15", "salt_pepper", "average"]) == "G: white Gaussian noise of that sigma"
+    assert explain_letters(["clean", "noise_rounded"]) == ""

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import colors
 from matplotlib.axes import Axes
 
-from harness.reporting.labels import MetricLabel, method_label, metric_label, short_degradation
+from harness.reporting.labels import MetricLabel, explain_letters, method_label, metric_label, short_degradation
 from harness.reporting.study import AVERAGE, Study
 from harness.reporting.style import BAD, PAGE, MethodStyle, save, styled
 
@@ -41,7 +41,8 @@ def gain_bars(summary: pd.DataFrame, study: Study, metric: str, folder: Path, na
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
         axes[-1].set_xticks(range(len(columns)), [short_degradation(name) for name in columns])
-        axes[-1].set_xlabel("degradation (b: blur, n: noise, j: JPEG)")
+        letters = explain_letters(columns)
+        axes[-1].set_xlabel(f"degradation ({letters})" if letters else "degradation")
         shown = [name for name in study.all_methods if name != study.baseline]
         handles = {handle.get_label(): handle for axis in axes for handle in axis.containers if handle.get_label()}
         keep = [method_label(name) for name in shown if method_label(name) in handles]
