@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,21 +18,11 @@ from PIL import Image
 from harness.errors import HarnessError
 from harness.images import crop_to_multiple, encode_png, image_size, pixel_sha256, read_rgb, write_png
 from harness.rng import numpy_stream
+from tests.handmade import png
 
 
 def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
     return numpy_stream("images", height, width).integers(0, 256, (height, width, channels), np.uint8)
-
-
-def png(width: int, height: int, depth: int, color: int, rows: bytes) -> bytes:
-    """A PNG file by hand, for what Pillow does not write."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 @given(height=st.integers(1, 20), width=st.integers(1, 20), compress=st.booleans())

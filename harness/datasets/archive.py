@@ -147,4 +147,6 @@ def _explained(archive: Path) -> Iterator[None]:
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise HarnessError(f"{archive}: damaged archive ({error}); delete it and fetch again") from error
     except (RuntimeError, NotImplementedError) as error:  # zipfile: encrypted, or an unknown compression
-        raise HarnessError(f"{archive}: cannot be unpacked ({error})") from error
+        raise HarnessError(
+            f"{archive}: cannot be unpacked ({error}); unpack it by hand, then run `python -m harness adopt`"
+        ) from error

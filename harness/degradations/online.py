@@ -32,26 +32,18 @@ def plan(spec: TrainingDegradation, draws: Draws) -> AnyPlan:
     return NoisePlan(spec, draws) if isinstance(spec, GaussianNoiseSpec) else Plan.draw(spec, draws)
 
 
-def degrade_views(
-    hr: Tensor, spec: TrainingDegradation, scale: int, views: Sequence[Draws], *, usm_target: bool
-) -> tuple[Tensor, list[Tensor]]:
-    """Degrade every image once per view; see :func:`harness.degradations.second_order.degrade_views`.
+def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: bool) -> tuple[Tensor, list[Tensor]]:
+    """Degrade every image once per plan.
 
     Args:
+        plans: what each view undergoes, all of one kind.
         hr: (N, 3, H, W) float32 in [0, 1].
-        spec: which degradation.
         scale: how much smaller the results are.
-        views: the random numbers of each view, all of the same rows.
         usm_target: sharpen the ground truth first.
 
     Returns:
-        The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per view, at 8-bit levels.
+        The target (N, 3, H, W) and one batch (N, 3, H // scale, W // scale) per plan, at 8-bit levels.
     """
-    return carry_out([plan(spec, draws) for draws in views], hr, scale, usm_target=usm_target)
-
-
-def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: bool) -> tuple[Tensor, list[Tensor]]:
-    """Degrade every image once per plan, all of one kind; see :func:`degrade_views`."""
     second_order = [one for one in plans if isinstance(one, Plan)]
     if second_order:
         return degrade_by(second_order, hr, scale, usm_target=usm_target)

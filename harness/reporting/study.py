@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.ablations import Ablation
@@ -179,18 +179,16 @@ def study_of(experiment: Experiment) -> Study:
 def study_of_ablation(ablation: Ablation) -> Study:
     """Return what reporting needs to know of a study: its levels are the methods, its control is the baseline."""
     experiment = ablation.experiment
-    return Study(
+    return replace(
+        study_of(experiment),
         name=f"{experiment.name}: {ablation.file.title}",
         description=ablation.file.question,
-        networks=experiment.file.networks,
         methods=ablation.levels,
         references=(),
-        seeds=experiment.file.seeds,
-        sets=_sets(experiment),
         baseline=ablation.file.control,
         runs=_runs(ablation.runs),
-        scale=experiment.file.scale,
-        experiment=str(experiment.path),
+        annealed=(),
+        externals=(),
     )
 
 

@@ -105,7 +105,7 @@ CASES = [
         "encrypted",
         "encrypted zip",
         lambda: zipped(("x.png", GOOD), encrypted=True),
-        "cannot be unpacked (...encrypted...)",
+        "cannot be unpacked (...encrypted...); unpack it by hand, then run `python -m harness adopt`",
     ),
     archive(
         "truncated",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from harness.datasets.patches import Pack
 from harness.images import encode_png
 from harness.rng import numpy_stream
 from tests.bad_inputs.case import Case, Make, both, written
+from tests.handmade import png
 
 FOLDER = "data/train/photographs"
 PACK = "pack mine.yaml photographs"
@@ -34,17 +33,6 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
-
-
-def png(width: int, height: int, depth: int, color: int, rows: bytes) -> bytes:
-    """A PNG file by hand, for what Pillow does not write."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 JPEG = saved(Image.fromarray(noise(64, 64)), "JPEG")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.degradations.online import degrade_views, gaussian_noise
-from harness.degradations.spec import GaussianNoiseSpec, SecondOrderSpec
+from harness.degradations.online import carry_out, gaussian_noise, plan
+from harness.degradations.spec import GaussianNoiseSpec, SecondOrderSpec, TrainingDegradation
 from harness.degradations.usm import sharpen
 from harness.rng import Draws, numpy_stream
+
+Views = tuple[torch.Tensor, list[torch.Tensor]]
 
 FIXED = GaussianNoiseSpec(noise="gaussian", sigma=(15.0, 15.0))
 
 
 def images(count: int = 4, side: int = 64) -> torch.Tensor:
     return torch.from_numpy(numpy_stream("online").random((count, 3, side, side), "float32"))
+
+
+def degrade_views(
+    hr: torch.Tensor, spec: TrainingDegradation, scale: int, views: list[Draws], *, usm_target: bool
+) -> Views:
+    return carry_out([plan(spec, draws) for draws in views], hr, scale, usm_target=usm_target)
 
 
 def test_noise_has_the_strength_asked_for() -> None:
