@@ -6,7 +6,7 @@ WORKFLOW_FILES := Snakefile workflow
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test lint format bench lock clean
+.PHONY: help install demo test lint docs format bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -20,6 +20,9 @@ demo: install ## the whole comparison on embedded photographs, on a CPU, in minu
 
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 30
+
+docs: install ## draw docs/architecture.md from the code
+	$(BIN)/python -m tools.architecture
 
 lint: install ## style, formats, types, workflow
 	$(BIN)/ruff check $(PYTHON_FILES)

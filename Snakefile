@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-from harness.workflow import Plan, experiment_file, reporting_to
+from harness.workflow.snakefile import Plan, experiment_file, reporting_to
 
 min_version("9.0")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import on_cpu, on_cuda
-from harness.files import write_json
-from harness.provenance import cpu_name, git_commit, versions
+from harness.foundation.files import write_json
+from harness.foundation.provenance import cpu_name, git_commit, versions
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,12 +21,12 @@ import pandas as pd
 
 from harness.degradations.fixed import STANDARD
 from harness.evaluation.metrics import METRICS
-from harness.reporting.formats import markdown_table
-from harness.reporting.grid import COLUMNS, Entry, entries
-from harness.reporting.results import write_aggregate
-from harness.reporting.study import Study
-from harness.reporting.tables import write_tables
-from harness.rng import numpy_stream
+from harness.foundation.rng import numpy_stream
+from harness.reporting.rows.cells import COLUMNS, Entry, entries
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.metric_rows import write_aggregate
+from harness.reporting.tables.formats import markdown_table
+from harness.reporting.tables.write import write_tables
 
 IMAGES = {"Set5": 5, "Set14": 14, "B100": 100, "Urban100": 100, "Manga109": 109, "DIV2K_valid": 72}
 """Images per data set, 400 in all."""

@@ -24,8 +24,8 @@ from PIL import Image
 from harness.datasets.benchmark import generate
 from harness.datasets.resolve import data_root, resolve_images
 from harness.degradations.fixed import SCALE, STANDARD
-from harness.files import write_json
-from harness.images import crop_to_multiple, read_rgb
+from harness.foundation.files import write_json
+from harness.foundation.images import crop_to_multiple, read_rgb
 
 
 def released_sequence(originals: Path, target: Path) -> None:

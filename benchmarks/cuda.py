@@ -6,7 +6,7 @@ from its pack. With ``device="cpu"`` and small sizes the same code runs without 
 
 from __future__ import annotations
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 
 # isort: split
 import gc
@@ -29,9 +29,9 @@ from harness.degradations.kernels import FAMILIES
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.second_order import aligned_crop
 from harness.degradations.spec import SecondOrderSpec, StageSpec
-from harness.images import write_png
+from harness.foundation.images import write_png
+from harness.foundation.rng import Draws
 from harness.regularizers import views
-from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.batches import Batch, BatchSource
 from harness.training.graph import WARM_UP

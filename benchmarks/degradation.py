@@ -22,7 +22,7 @@ from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.strategy import strategy_of
 from harness.degradations.threads import map_images
 from harness.degradations.usm import sharpen
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 STEPS = ("parameters", "usm", "blur1", "resize1", "noise1", "jpeg1", "blur2", "resize2", "noise2", "final")
 """The parts that are timed one by one, in their order."""

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.specs import bench_spec
 from harness.datasets.patches import INDEX, PIXELS, Pack
 from harness.degradations.spec import SecondOrderSpec
-from harness.files import write_text
+from harness.foundation.files import write_text
 from harness.spec import RunSpec
 
 DIV2K_WIDTH, DIV2K_HEIGHTS = 2040, (1356, 1404, 1152, 1536, 1356, 1356, 1200, 1356)

@@ -7,7 +7,7 @@ BasicSR draws the kinds of noise, the second blur and the final order once per b
 
 from __future__ import annotations
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 
 # isort: split
 import math

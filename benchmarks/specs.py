@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from harness.catalogues import CONFIGS
+from harness.datasets.catalogue import CONFIGS
 from harness.experiment import Experiment, load_experiment
 from harness.spec import PerformanceSpec, RunSpec, TrainingSpec
 

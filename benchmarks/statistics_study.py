@@ -1,7 +1,8 @@
 """How often the intervals of the tables cover the truth, and how often the tests err, on simulated experiments.
 
 ``python -m benchmarks.statistics_study`` prints the tables of ``docs/statistics.md``. Truth is known: differences are
-mean + seed effect + image effect + interaction, normal unless stated, as :mod:`harness.reporting.statistics` assumes.
+mean + seed effect + image effect + interaction, normal unless stated, as
+:mod:`harness.reporting.statistics.paired` assumes.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from harness.reporting import statistics as st
-from harness.reporting.formats import markdown_table
-from harness.rng import numpy_stream
+from harness.foundation.rng import numpy_stream
+from harness.reporting.statistics import paired as st
+from harness.reporting.tables.formats import markdown_table
 
 Floats = npt.NDArray[np.float64]
 

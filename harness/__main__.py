@@ -1,6 +1,6 @@
-"""``python -m harness``: see :mod:`harness.cli`."""
+"""``python -m harness``: see :mod:`harness.commands.app`."""
 
-from harness.cli import main
+from harness.commands.app import main
 
 if __name__ == "__main__":
     main()

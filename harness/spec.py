@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
-from harness.files import content_hash
-from harness.yamlfile import StrictModel
+from harness.foundation.files import content_hash
+from harness.foundation.yamlfile import StrictModel
 
 SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""

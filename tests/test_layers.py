@@ -6,40 +6,44 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tools import architecture
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "compat"),
-    ("files", "images", "layout", "rng", "yamlfile", "devices", "launch", "project", "provenance"),
-    ("degradations.spec", "spec", "external"),
+    ("foundation",),
     ("degradations",),
-    ("datasets",),
+    ("spec", "datasets"),
     ("networks",),
-    ("regularizers",),
-    ("training",),
-    ("evaluation",),
-    ("ablations", "adhoc", "catalogues", "experiment", "performance", "stems"),
-    ("reporting",),
-    ("preflight", "requests", "workflow"),
-    ("merge", "planning", "scaffold"),
-    ("doctor",),
-    ("cli_cluster", "cli_data", "cli_evaluate", "cli_plan", "cli_regularizers", "cli", "__main__"),
+    ("regularizers", "evaluation"),
+    ("regularizers.conformance", "regularizers.scaffold", "training", "experiment"),
+    ("reporting.rows", "reporting.templates"),
+    ("reporting.files", "reporting.statistics"),
+    ("reporting.tables", "reporting.figures"),
+    ("reporting.page",),
+    ("reporting.build",),
+    ("workflow",),
+    ("commands",),
+    ("__main__",),
 )
-"""Modules of the package, lowest first; a name stands for all modules below it. A module imports from its own layer and
-from lower ones. The stages that compute lie below `experiment`: nothing reads configuration behind a spec's back."""
+"""The package, lowest first; a name stands for all modules below it, the longest name counts. A module imports from its
+own room and from lower layers; rooms side by side do not know each other. The stages that compute lie below
+`experiment` or beside it: nothing reads configuration behind a spec's back."""
 
-PARSED_BY_SNAKEMAKE = ("harness.experiment", "harness.workflow", "harness.cli")
+MOST_AT_THE_ROOT = 3  # Python files
+MOST_FLOORS = 11
+MOST_ARROWS = 80  # between rooms
+
+PARSED_BY_SNAKEMAKE = ("harness.experiment", "harness.workflow.snakefile", "harness.commands.app")
 HEAVY = ("torch", "torchvision", "basicsr", "pyiqa", "matplotlib", "skimage", "sklearn")
 NEEDS_COMPAT = ("torchvision", "basicsr", "pyiqa")
 OWN_RANDOMNESS = re.compile(r"\bimport random\b|\bmanual_seed\(|\bdefault_rng\(|\brandom\.seed\(|\bRandomState\(")
 MAY_SEED = {
-    "harness/rng.py",
+    "harness/foundation/rng.py",
     "harness/networks/build.py",  # initializers of networks take torch's global generator, which is put back
     "harness/evaluation/learned.py",  # so do the metrics of pyiqa that sample
 }
@@ -71,56 +75,74 @@ def module(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every absolute dotted name that a file imports anywhere, `from a import b` as a.b."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name(path)}:{node.lineno}: a relative import; write it from harness"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def layer(dotted: str) -> int | None:
-    """The layer of a module, by the longest name in LAYERS that it lies under."""
+def home(dotted: str) -> tuple[int, str] | None:
+    """The layer of a module and the name in LAYERS that it lies under, the longest one."""
     found = [
-        (len(entry), index)
+        (len(entry), index, entry)
         for index, entries in enumerate(LAYERS)
         for entry in entries
         if dotted == entry or dotted.startswith(entry + ".")
     ]
-    return max(found)[1] if found else None
+    return max(found)[1:] if found else None
+
+
+def face(dotted: str) -> bool:
+    """Whether a module is a package that has layers of its own inside, such as reporting."""
+    return any(entry.startswith(dotted + ".") for entries in LAYERS for entry in entries)
 
 
 def test_every_module_has_a_layer() -> None:
-    homeless = [name(path) for path in PACKAGE if module(path) and layer(module(path)) is None]
+    homeless = [name(path) for path in PACKAGE if (own := module(path)) and not home(own) and not face(own)]
     assert not homeless, f"say in LAYERS of this test where these belong: {homeless}"
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=name)
 def test_imports_run_downward(path: Path) -> None:
-    own = layer(module(path))
-    for target in imported(path):
+    own = home(module(path))
+    for target in architecture.imported(path):
         package, _, rest = target.partition(".")
         if package != "harness" or own is None or not rest:
             continue
-        other = layer(rest)
+        other = home(rest)
         assert other is not None, f"{name(path)} imports {target}, which has no layer"
-        assert other <= own, f"{name(path)} (layer {own}) imports {target} (layer {other}): imports run downward"
+        assert other == own or other[0] < own[0], (
+            f"{name(path)} (layer {own[0]}, {own[1]}) imports {target} (layer {other[0]}, {other[1]}): "
+            "imports run downward, and rooms side by side do not know each other"
+        )
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert not architecture.circle(), " -> ".join(architecture.circle())
+
+
+def test_the_house_keeps_its_measures() -> None:
+    counts = architecture.counts()
+    assert counts["Python files at the root"] <= MOST_AT_THE_ROOT, counts
+    assert counts["floors"] <= MOST_FLOORS, counts
+    assert counts["arrows"] <= MOST_ARROWS, counts
+
+
+def test_the_page_of_the_architecture_is_fresh() -> None:
+    text = architecture.PAGE.read_text()
+    assert text == architecture.page(text), f"{name(architecture.PAGE)} is stale: make docs"
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=name)
 def test_repaired_libraries_come_after_compat(path: Path) -> None:
-    targets = list(imported(path))
-    if module(path) != "compat" and any(target.split(".")[0] in NEEDS_COMPAT for target in targets):
-        assert "harness.compat" in targets, f"{name(path)}: import harness.compat before basicsr, pyiqa, torchvision"
+    targets = list(architecture.imported(path))
+    if module(path) != "foundation.compat" and any(target.split(".")[0] in NEEDS_COMPAT for target in targets):
+        assert "harness.foundation.compat" in targets, (
+            f"{name(path)}: import harness.foundation.compat before basicsr, pyiqa, torchvision"
+        )
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=name)
 def test_random_numbers_come_from_rng(path: Path) -> None:
     if name(path) not in MAY_SEED:
         found = OWN_RANDOMNESS.findall(path.read_text())
-        assert not found, f"{name(path)}: {found}: take random numbers from harness.rng, as functions of named streams"
+        assert not found, (
+            f"{name(path)}: {found}: take random numbers from harness.foundation.rng, as functions of named streams"
+        )
 
 
 @pytest.mark.parametrize("dotted", PARSED_BY_SNAKEMAKE)

@@ -16,9 +16,9 @@ from harness.datasets.manifests import Row, read_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import match_pattern, some
 from harness.degradations.fixed import SCALE
-from harness.errors import HarnessError
-from harness.files import explain_os_errors
-from harness.images import SUFFIXES, Pixels, crop_to_multiple, pixel_sha256, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import explain_os_errors
+from harness.foundation.images import SUFFIXES, Pixels, crop_to_multiple, pixel_sha256, read_rgb
 
 _DECORATIONS = re.compile(r"(_SRF_\d+)?(_?(HR|GT|LR|LRBI|bicubic|x\d))*$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?:img|image|im|t|tt)?[_-]?0*(\d+)", re.IGNORECASE)

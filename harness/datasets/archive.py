@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from harness.datasets.progress import progress
-from harness.errors import HarnessError
-from harness.files import explain_os_errors
-from harness.images import SUFFIXES
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import explain_os_errors
+from harness.foundation.images import SUFFIXES
 
 _CHUNK = 1 << 20  # bytes
 _EXPANSION = 50  # images hardly compress: an archive that grows more than this is a bomb

@@ -14,20 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import layout
 from harness.datasets.catalogue import find_entry
-from harness.datasets.index import write_index
 from harness.datasets.locks import check_lock, hr_rows
-from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_manifest
+from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_index, write_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images
 from harness.datasets.stamped import keep_finished, write_stamped
 from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, select
-from harness.errors import HarnessError
-from harness.files import content_hash, explain_os_errors
-from harness.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
-from harness.project import source_files
-from harness.provenance import code_digest
+from harness.foundation import layout
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import content_hash, explain_os_errors
+from harness.foundation.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
+from harness.foundation.project import source_files
+from harness.foundation.provenance import code_digest
 
 HR = "hr"
 REAL = "real"

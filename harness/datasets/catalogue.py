@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.errors import HarnessError
-from harness.project import own_file, with_own
-from harness.yamlfile import StrictModel, load_mapping
+from harness.foundation.errors import HarnessError
+from harness.foundation.project import ROOT, own_file, with_own
+from harness.foundation.yamlfile import StrictModel, load_mapping
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = ROOT / "configs"
 """The folder of catalogues and manifests that comes with the harness."""
 
 MANIFESTS = CONFIGS / "manifests"

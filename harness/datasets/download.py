@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from harness.errors import HarnessError
-from harness.files import explain_os_errors, write_json
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import explain_os_errors, write_json
 
 _CHUNK = 1 << 18  # bytes
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP states that may pass

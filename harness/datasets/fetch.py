@@ -19,9 +19,9 @@ from harness.datasets.manifests import Row, difference, read_manifest
 from harness.datasets.progress import progress
 from harness.datasets.resolve import missing
 from harness.datasets.verify import wrong_originals
-from harness.errors import HarnessError
-from harness.files import explain_os_errors
-from harness.images import read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import explain_os_errors
+from harness.foundation.images import read_rgb
 
 DOWNLOADS = ".downloads"
 _CONNECTIONS = 4

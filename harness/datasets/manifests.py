@@ -2,6 +2,9 @@
 
 Lines that start with ``#`` are the header (``# key: value`` or free text); the first other line names the columns
 ``name, width, height, sha256`` and, for originals, ``file``: the path of the image in its public source.
+
+The index of a dataset is one file that stands for the manifests of several degradations, so that thousands of jobs
+depend on it alone.
 """
 
 from __future__ import annotations
@@ -12,13 +15,15 @@ from pathlib import Path
 
 import PIL
 
-from harness.errors import HarnessError
-from harness.files import write_text
-from harness.images import Pixels, pixel_sha256
+from harness.foundation import layout
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import file_sha256, write_text
+from harness.foundation.images import Pixels, pixel_sha256
 
 MANIFEST = "manifest.tsv"
 """Name of the manifest in a folder of generated images."""
 
+_INDICES = layout.index_name([]).split(".")[0] + ".*.tsv"
 _COLUMNS = ("name", "width", "height", "sha256")
 
 
@@ -95,6 +100,28 @@ def difference(pixels: Pixels, row: Row) -> str | None:
     return None if pixel_sha256(pixels) == row.sha256 else f"other pixels, read with Pillow {PIL.__version__}"
 
 
+def write_index(folder: Path, degradations: Iterable[str], folders: Iterable[str]) -> Path:
+    """Write the index of a dataset: one line per manifest, the folder's name and the manifest's SHA-256.
+
+    Indices that other experiments asked for are brought up to date as well, or removed where a manifest is missing.
+
+    Args:
+        folder: of the dataset's degraded versions.
+        degradations: those that name the index.
+        folders: those of its manifests.
+    """
+    path = folder / layout.index_name(list(degradations))
+    write_text(path, _index_lines(folder, sorted(folders)))
+    for other in folder.glob(_INDICES):
+        before = other.read_text()
+        names = [line.split("\t")[0] for line in before.splitlines()]
+        if not all((folder / name / MANIFEST).is_file() for name in names):
+            other.unlink()
+        elif before != _index_lines(folder, names):
+            write_text(other, _index_lines(folder, names))
+    return path
+
+
 def _parse(columns: list[str], line: str, place: str) -> Row:
     cells = dict(zip(columns, line.split("\t"), strict=False))
     try:
@@ -104,3 +131,7 @@ def _parse(columns: list[str], line: str, place: str) -> Row:
     if len(row.sha256) != 64:
         raise HarnessError(f"{place}: {row.sha256!r} is no SHA-256")
     return row
+
+
+def _index_lines(folder: Path, names: list[str]) -> str:
+    return "".join(f"{name}\t{file_sha256(folder / name / MANIFEST)}\n" for name in names)

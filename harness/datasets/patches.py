@@ -20,10 +20,10 @@ from harness.datasets.catalogue import find_entry, load_catalogue
 from harness.datasets.manifests import read_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images, some
-from harness.errors import HarnessError
-from harness.files import atomic_path, canonical_json, content_hash, explain_os_errors, write_text
-from harness.images import image_size, pixel_sha256
-from harness.rng import Draws, numpy_stream
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import atomic_path, canonical_json, content_hash, explain_os_errors, write_text
+from harness.foundation.images import image_size, pixel_sha256
+from harness.foundation.rng import Draws, numpy_stream
 
 PIXELS, INDEX = "pixels.bin", "index.json"
 

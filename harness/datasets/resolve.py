@@ -10,8 +10,8 @@ from pathlib import Path
 
 from harness.datasets.catalogue import DatasetEntry, find_entry
 from harness.datasets.manifests import read_manifest
-from harness.errors import HarnessError
-from harness.images import SUFFIXES, Pixels, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import SUFFIXES, Pixels, read_rgb
 
 _SHOWN = 5  # names that a message lists before it only counts
 

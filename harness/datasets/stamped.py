@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from harness.datasets.manifests import Row
-from harness.files import explain_os_errors
-from harness.images import Pixels, encode_png, pixel_sha256
+from harness.foundation.files import explain_os_errors
+from harness.foundation.images import Pixels, encode_png, pixel_sha256
 
 
 def keep_finished(path: Path, stamp: str) -> Row | None:

@@ -13,8 +13,8 @@ from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import missing, resolve_images
 from harness.degradations.fixed import SCALE, VERSION
-from harness.errors import HarnessError
-from harness.images import crop_to_multiple, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import crop_to_multiple, read_rgb
 
 
 @dataclass(frozen=True)

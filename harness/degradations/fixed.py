@@ -21,11 +21,11 @@ from PIL import Image
 from pydantic import Field
 
 from harness.degradations.fixed_noise import NoiseRecipe, add_noises
-from harness.errors import HarnessError
-from harness.images import Pixels
-from harness.project import import_function, with_own
-from harness.rng import Part, numpy_stream
-from harness.yamlfile import StrictModel, load_yaml, validate
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels
+from harness.foundation.project import import_function, with_own
+from harness.foundation.rng import Part, numpy_stream
+from harness.foundation.yamlfile import StrictModel, load_yaml, validate
 
 BLUR_KERNEL = 21  # pixels, the side of the released script's Gaussian
 

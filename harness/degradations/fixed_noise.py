@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from harness.images import Pixels
-from harness.rng import Part, numpy_stream
-from harness.yamlfile import StrictModel
+from harness.foundation.images import Pixels
+from harness.foundation.rng import Part, numpy_stream
+from harness.foundation.yamlfile import StrictModel
 
 Values = npt.NDArray[np.float64]
 Strength = Annotated[float | None, Field(gt=0)]

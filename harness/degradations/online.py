@@ -12,7 +12,7 @@ from harness.degradations.noise import add_gaussian_noise
 from harness.degradations.second_order import Plan, degrade_by
 from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
 from harness.degradations.usm import sharpen
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 
 @dataclass(frozen=True)

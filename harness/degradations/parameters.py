@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from harness.degradations.kernels import FAMILIES, Floats, Ints, bivariate_kernels, pulses, sinc_kernels
 from harness.degradations.spec import SecondOrderSpec, StageSpec
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 Flags = npt.NDArray[np.bool_]
 Uniforms = Mapping[str, Floats]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.degradations.banded import Band, apply_bands
 from harness.degradations.strategy import strategy_of
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 
 
 def resize_by(images: Tensor, factor: float, mode: str) -> Tensor:

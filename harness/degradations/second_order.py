@@ -28,8 +28,8 @@ from harness.degradations.strategy import strategy_of
 from harness.degradations.threads import map_images
 from harness.degradations.upload import upload
 from harness.degradations.usm import sharpen
-from harness.errors import HarnessError
-from harness.rng import Draws
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 
 
 def degrade(

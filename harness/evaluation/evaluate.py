@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from harness.datasets.progress import progress
-from harness.errors import HarnessError
 from harness.evaluation.fidelity import Reference
-from harness.evaluation.metrics import Scorer, scorer
+from harness.evaluation.scores import Scorer, scorer
 from harness.evaluation.sets import Group, OpenSet, load_groups, open_set
 from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
 from harness.evaluation.weight_files import explain_missing
-from harness.files import atomic_path
-from harness.images import Pixels
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import atomic_path
+from harness.foundation.images import Pixels
 from harness.spec import SetSpec
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
-from harness.external import REGULARIZER, ExternalModel
+from harness.evaluation.external_entry import REGULARIZER, ExternalModel
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.sizes import forward_padded, probe_image
 from harness.networks.weights import load_into, load_weights

@@ -7,13 +7,13 @@ batch size and any number of threads. SSIM is float64 throughout, image by image
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
 import torch
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 
 WINDOW = 11
 """Side of SSIM's Gaussian window, in pixels (Wang et al. 2004, section III-C)."""
@@ -68,6 +68,10 @@ class Reference:
     def rgb_moments(self) -> Moments:
         """The SSIM statistics of the three channels, three planes."""
         return Moments(self.inner.permute(2, 0, 1).double())
+
+
+Measure = Callable[[torch.Tensor, Reference | None], torch.Tensor]
+"""Maps uint8 outputs (N, H, W, 3) and their ground truth to float64 (N,) on the device, without waiting for it."""
 
 
 class Moments:

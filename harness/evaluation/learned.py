@@ -23,11 +23,11 @@ from unittest import mock
 import numpy as np
 import torch
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
-from harness.evaluation.fidelity import Reference
-from harness.evaluation.metrics import Metric, Scorer
+import harness.foundation.compat  # noqa: F401
+from harness.evaluation.fidelity import Measure, Reference
+from harness.evaluation.metrics import Metric
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, explain_missing
+from harness.foundation.errors import HarnessError
 
 _SEED = 123
 """For metrics that draw numbers; each image starts from it."""
@@ -53,7 +53,7 @@ def import_pyiqa() -> ModuleType:
     return pyiqa
 
 
-def learned_scorer(metric: Metric, device: torch.device | str, weights_root: str | Path | None = None) -> Scorer:
+def learned_measure(metric: Metric, device: torch.device | str, weights_root: str | Path | None = None) -> Measure:
     """Load one of pyiqa's metrics onto ``device``.
 
     Raises:
@@ -72,12 +72,10 @@ def learned_scorer(metric: Metric, device: torch.device | str, weights_root: str
             raise HarnessError(
                 f"metric {metric.name}: cannot be loaded from {', '.join(map(str, files))}: {reason}"
             ) from error
-    return Scorer(_measure(metric, model, torch.device(device)), float)
+    return _measure(metric, model, torch.device(device))
 
 
-def _measure(
-    metric: Metric, model: Callable[..., Any], device: torch.device
-) -> Callable[[torch.Tensor, Reference | None], torch.Tensor]:
+def _measure(metric: Metric, model: Callable[..., Any], device: torch.device) -> Measure:
     """Return a function of uint8 (N, H, W, 3) that judges image by image, so that batches cannot matter."""
 
     def measure(outputs: torch.Tensor, reference: Reference | None) -> torch.Tensor:

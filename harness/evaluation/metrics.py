@@ -1,27 +1,17 @@
-"""The metrics by protocol name: what each needs and how to compute it.
-
-Reading the registry costs nothing: torch and pyiqa are imported when a metric is first computed.
-"""
+"""The metrics by protocol name: what each means and needs. How one is computed: :mod:`harness.evaluation.scores`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.errors import HarnessError
-from harness.project import import_function, with_own
-from harness.yamlfile import StrictModel, load_mapping
-
-if TYPE_CHECKING:
-    import torch
-
-    from harness.evaluation.fidelity import Reference
-    from harness.images import Pixels
+from harness.foundation.errors import HarnessError
+from harness.foundation.project import with_own
+from harness.foundation.yamlfile import StrictModel, load_mapping
 
 FIDELITY_PROTOCOL = "8-bit rounded output, border of `scale` pixels removed, mean over images"
 LEARNED_PROTOCOL = "8-bit rounded output as [0, 1] RGB, whole image without border removal, pyiqa"
@@ -66,20 +56,6 @@ class MetricEntry(StrictModel):
     higher_is_better: bool
     unit: str = ""
     protocol: str
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A metric ready to compute on one device.
-
-    Attributes:
-        measure: maps uint8 outputs (N, H, W, 3) and their common ground truth to float64 (N,) on the device, without
-            waiting for it.
-        finish: maps one measured number to the metric's value, on the host.
-    """
-
-    measure: Callable[[torch.Tensor, Reference | None], torch.Tensor]
-    finish: Callable[[float], float]
 
 
 def _own(name: str, unit: str, what: str) -> Metric:
@@ -156,111 +132,3 @@ def get_metrics(wanted: Iterable[str]) -> list[Metric]:
         if metrics.count(metric) > 1:
             raise HarnessError(f"metrics: {metric.name!r} is given twice")
     return metrics
-
-
-def scorer(metric: Metric, device: torch.device | str = "cpu", weights_root: str | Path | None = None) -> Scorer:
-    """Load ``metric`` onto ``device``.
-
-    Args:
-        metric: an entry of :data:`METRICS`.
-        device: where outputs will be.
-        weights_root: the folder of weight files; the default is told in :mod:`harness.evaluation.weight_files`.
-
-    Raises:
-        HarnessError: weight files are missing or are not what their names say.
-    """
-    if metric.pyiqa:
-        from harness.evaluation.learned import learned_scorer
-
-        return learned_scorer(metric, device, weights_root)
-    if metric.function:
-        return Scorer(_by_function(metric), float)
-    from harness.evaluation import fidelity
-
-    return {
-        "psnr_rgb": Scorer(_paired(fidelity.rgb_mse), fidelity.psnr_of_mse),
-        "psnr_y": Scorer(_paired(fidelity.luma_mse), fidelity.psnr_of_luma_mse),
-        "ssim_y": Scorer(_paired(fidelity.ssim_luma), float),
-        "ssim_rgb": Scorer(_paired(fidelity.ssim_channels), float),
-    }[metric.name]
-
-
-def psnr_rgb(output: Pixels, target: Pixels, border: int) -> float:
-    """Return the PSNR in dB over all channels of uint8 RGB images (H, W, 3); infinite if they are identical.
-
-    Args:
-        output: the image to judge, rounded to 8 bit.
-        target: the ground truth, of the same size.
-        border: pixels removed at each edge: the scale by custom, 0 for none.
-
-    Raises:
-        HarnessError: the sizes differ, or nothing is left inside the border.
-    """
-    return compare("psnr_rgb", output, target, border)
-
-
-def psnr_y(output: Pixels, target: Pixels, border: int) -> float:
-    """Return the PSNR in dB of the studio-range BT.601 luma; arguments and errors as :func:`psnr_rgb`."""
-    return compare("psnr_y", output, target, border)
-
-
-def ssim_y(output: Pixels, target: Pixels, border: int) -> float:
-    """Return the SSIM (-1..1) of the studio-range BT.601 luma; arguments and errors as :func:`psnr_rgb`.
-
-    At least 11 pixels must be left in each direction inside the border.
-    """
-    return compare("ssim_y", output, target, border)
-
-
-def ssim_rgb(output: Pixels, target: Pixels, border: int) -> float:
-    """Return the mean over channels of their SSIM (-1..1); arguments and errors as :func:`ssim_y`."""
-    return compare("ssim_rgb", output, target, border)
-
-
-def compare(name: str, output: Pixels, target: Pixels, border: int, weights_root: str | Path | None = None) -> float:
-    """Return metric ``name`` of one uint8 RGB image (H, W, 3) against its ground truth, on the CPU.
-
-    Raises:
-        HarnessError: the metric is unknown or lacks weights, or the images do not fit.
-    """
-    import numpy as np
-    import torch
-
-    from harness.evaluation.fidelity import Reference
-
-    for role, pixels in (("output", output), ("target", target)):
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise HarnessError(f"{name}: {role} must be uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
-    judge = scorer(get_metric(name), "cpu", weights_root)
-    reference = Reference(torch.from_numpy(np.array(target)), border)
-    return judge.finish(float(judge.measure(torch.from_numpy(np.array(output))[None], reference)[0]))
-
-
-def _by_function(metric: Metric) -> Callable[[torch.Tensor, Reference | None], torch.Tensor]:
-    import torch
-
-    function = import_function(metric.function, f"metric {metric.name}")
-
-    def measure(outputs: torch.Tensor, reference: Reference | None) -> torch.Tensor:
-        if reference is None and metric.needs_reference:
-            raise HarnessError(f"{metric.name} compares with a ground truth, and the set has none")
-        images = outputs if reference is None else reference.crop(outputs)
-        truth = None if reference is None else reference.inner.cpu().numpy()
-        values = [float(function(image.cpu().numpy(), truth)) for image in images]
-        return torch.tensor(values, dtype=torch.float64, device=outputs.device)
-
-    return measure
-
-
-def _paired(
-    measure: Callable[[torch.Tensor, Reference], torch.Tensor],
-) -> Callable[[torch.Tensor, Reference | None], torch.Tensor]:
-    from harness.evaluation.fidelity import one_thread
-
-    def measure_paired(outputs: torch.Tensor, reference: Reference | None) -> torch.Tensor:
-        if reference is None:
-            raise HarnessError("this metric compares with a ground truth, and the set has none")
-        with one_thread():
-            return measure(outputs, reference)
-
-    return measure_paired

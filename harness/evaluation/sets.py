@@ -14,9 +14,9 @@ from pathlib import Path
 
 from harness.datasets.benchmark import HR, BenchmarkImage, read_benchmark
 from harness.datasets.manifests import MANIFEST
-from harness.errors import HarnessError
 from harness.evaluation.metrics import Metric, get_metrics
-from harness.images import Pixels, pixel_sha256, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels, pixel_sha256, read_rgb
 from harness.spec import SetSpec
 
 Images = dict[str, BenchmarkImage]

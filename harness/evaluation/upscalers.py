@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from harness.degradations.fixed import bicubic_upscale, matlab_resize
-from harness.errors import HarnessError
 from harness.evaluation.fidelity import one_thread
-from harness.images import Pixels
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels
 from harness.networks.sizes import forward_padded
 
 REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {

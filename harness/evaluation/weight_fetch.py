@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.datasets.download import Expected, Patience, download
-from harness.errors import HarnessError
 from harness.evaluation.metrics import get_metrics
 from harness.evaluation.weight_files import WEIGHT_FILES, WeightFile, check_weights, weights_folder, wrong_checksum
+from harness.foundation.errors import HarnessError
 
 _ARRIVING = ".downloads"
 

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
 from harness.evaluation.metrics import get_metric
-from harness.files import file_sha256
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import file_sha256
 
 _IQA = "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/"
 _TORCHVISION = "https://download.pytorch.org/models/"

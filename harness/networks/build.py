@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import derive_key
 from harness.networks.taps import find
-from harness.rng import derive_key
 from harness.spec import NetworkSpec
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 
 _LEAST_PROBE = 16  # pixels
 

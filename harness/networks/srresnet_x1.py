@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 
 # isort: split
 from basicsr.archs.arch_util import ResidualBlockNoBN, default_init_weights, make_layer

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.sizes import probe_image
 
 TapFunction = Callable[[int, Tensor], Tensor | None]

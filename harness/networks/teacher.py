@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.taps import Taps
 from harness.networks.weights import load_into, load_weights, read_metadata

@@ -15,8 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
-from harness.files import atomic_path, canonical_json
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import atomic_path, canonical_json
 
 _METADATA = "harness"
 _SHOWN = 4

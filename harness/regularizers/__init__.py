@@ -5,6 +5,11 @@ repository is named by import path, ``package.module:Class``, or by an entry poi
 
     [project.entry-points."harness.regularizers"]
     my_method = "my_package.my_module:MyMethod"
+
+A regularizer of one's own imports what it needs from here and from nowhere else in the harness: :class:`Regularizer`,
+:class:`OptionsModel`, :data:`DrawsSource` and :class:`Draws`, :data:`TeacherRun` and :class:`Teacher`, :class:`Taps`
+and :func:`per_channel`, :func:`mean_over_processes`, :class:`HarnessError`. Where a name lives behind this page may
+change.
 """
 
 from __future__ import annotations
@@ -13,20 +18,62 @@ import importlib
 import inspect
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.project import source_files
-from harness.regularizers.base import Regularizer, teacher_option
+from harness.foundation.errors import HarnessError
+from harness.foundation.project import source_files
+from harness.foundation.rng import Draws
+from harness.foundation.yamlfile import validate
+from harness.regularizers.base import (
+    DrawsSource,
+    NoOptions,
+    OptionsModel,
+    Regularizer,
+    TeacherRun,
+    mean_over_processes,
+    process_count,
+    teacher_option,
+)
 from harness.spec import RegularizerSpec
-from harness.yamlfile import validate
+
+if TYPE_CHECKING:
+    from harness.networks.taps import Handles, Taps, per_channel
+    from harness.networks.teacher import Teacher
+
+__all__ = [
+    "Draws",
+    "DrawsSource",
+    "Handles",
+    "HarnessError",
+    "NoOptions",
+    "OptionsModel",
+    "Regularizer",
+    "Taps",
+    "Teacher",
+    "TeacherRun",
+    "available",
+    "build_regularizer",
+    "load_regularizer",
+    "mean_over_processes",
+    "per_channel",
+    "process_count",
+]
 
 ENTRY_POINTS = "harness.regularizers"
 """The group under which other packages offer regularizers."""
 
+_NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teacher": "teacher"}
+"""Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
+
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "conformance", "conformance_processes", "conformance_trial"})
+HELPERS = frozenset({"base", "conformance", "scaffold"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"harness.networks.{_NEED_TORCH[name]}"), name)
 
 
 def available() -> list[str]:

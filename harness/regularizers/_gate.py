@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.foundation.rng import torch_stream
 from harness.networks.taps import per_channel
-from harness.rng import torch_stream
 
 _REDUCTION = 8
 _SLOPE = 0.1

@@ -12,8 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from harness.foundation.rng import Draws
 from harness.networks.taps import channels_of, per_channel
-from harness.rng import Draws
 
 
 class ChannelNoise:

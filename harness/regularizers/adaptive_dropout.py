@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from harness.foundation.rng import numpy_stream
+from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer
-from harness.rng import numpy_stream
-from harness.yamlfile import StrictModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from harness.rng import Draws
-from harness.yamlfile import StrictModel
+from harness.foundation.rng import Draws
+from harness.foundation.yamlfile import StrictModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -50,7 +50,11 @@ def teacher_option(options: type[StrictModel]) -> str | None:
     return next((name for name, field in options.model_fields.items() if _TEACHER in field.metadata), None)
 
 
-class NoOptions(StrictModel):
+class OptionsModel(StrictModel):
+    """The base of a regularizer's options: frozen, unknown keys are errors, and every field needs a default."""
+
+
+class NoOptions(OptionsModel):
     """For a regularizer that has nothing to choose."""
 
 

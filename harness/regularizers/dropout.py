@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
+from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer
-from harness.yamlfile import StrictModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes, process_count
-from harness.yamlfile import StrictModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import layout
-from harness.ablations import Ablation, ablation_names, load_ablation
 from harness.experiment import Experiment
-from harness.reporting.ablations import Outcome, outcome, write_outcome
+from harness.experiment.ablations import Ablation, ablation_names, load_ablation
+from harness.foundation import layout
 from harness.reporting.figures.build import write_figures
-from harness.reporting.report import write_report as _write_report
-from harness.reporting.results import write_aggregate
-from harness.reporting.study import study_of, study_of_ablation
-from harness.reporting.tables import write_tables as _write_tables
+from harness.reporting.page.ablation import Outcome, outcome, write_outcome
+from harness.reporting.page.report import write_report as _write_report
+from harness.reporting.rows.compared import study_of, study_of_ablation
+from harness.reporting.rows.metric_rows import write_aggregate
+from harness.reporting.tables.write import write_tables as _write_tables
 
 
 def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:

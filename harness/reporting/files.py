@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import layout
 from harness.experiment import Experiment
-from harness.reporting.labels import compares
-from harness.reporting.study import REAL, Study, study_of
+from harness.foundation import layout
+from harness.reporting.rows.compared import REAL, Study, study_of
+from harness.reporting.rows.labels import compares
 
 TABLE_FORMATS = ("csv", "html", "md", "tex")
 FIGURE_FORMATS = ("pdf", "png")

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.datasets.patches import Pack, sample_crops
 from harness.degradations.online import AnyPlan, carry_out, plan
 from harness.degradations.second_order import cut, draw_corners
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 from harness.spec import RunSpec
 from harness.training.pool import PairPool
 from harness.training.resident import ResidentPack, Windows

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from harness.files import write_text
+from harness.foundation.files import write_text
 
 
 @dataclass(frozen=True)

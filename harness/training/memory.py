@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from harness.provenance import versions
+from harness.foundation.provenance import versions
 from harness.training.batches import BatchSource
 from harness.training.distributed import World
 from harness.training.history import Row

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.rng import numpy_stream
+from harness.foundation.rng import numpy_stream
 
 
 class PairPool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from harness.provenance import cpu_name, git_commit, versions
+from harness.foundation.provenance import cpu_name, git_commit, versions
 from harness.spec import RunSpec
 from harness.training.memory import Memory
 from harness.training.precision import arithmetic

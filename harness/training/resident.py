@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, draw_windows
-from harness.errors import HarnessError
-from harness.rng import Draws
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 
 Windows = tuple[npt.NDArray[np.int64], ...]
 """What :func:`harness.datasets.patches.draw_windows` returns."""

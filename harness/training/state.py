@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from harness import layout
-from harness.files import write_bytes
+from harness.foundation import layout
+from harness.foundation.files import write_bytes
 
 _DIGEST = hashlib.sha256().digest_size
 _KEPT = 2

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.foundation.rng import Draws
 from harness.networks.build import build_network
 from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
 from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
 from harness.regularizers import build_regularizer
-from harness.rng import Draws
 from harness.spec import RunSpec
 from harness.training.batches import Batch
 from harness.training.distributed import World

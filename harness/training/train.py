@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from harness.datasets.patches import Pack
-from harness.errors import HarnessError
-from harness.files import exclusive, file_sha256, write_json
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import exclusive, file_sha256, write_json
+from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
 from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
-from harness.provenance import code_digest, regularizer_module, stage_modules
 from harness.regularizers import source_of, teacher_of
 from harness.spec import RunSpec
 from harness.training import precision

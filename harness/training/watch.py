@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.training.step import Learner
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.datasets import catalogue
 from harness.datasets.benchmark import generate
 from harness.datasets.manifests import read_manifest
-from harness.images import encode_png
+from harness.foundation.images import encode_png
 from tests.bad_inputs.case import BASE, EXPERIMENT, Case, Make, both, cut, replaced, written
 from tests.bad_inputs.images import FOLDER, GOOD, noise
 

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from harness.datasets.patches import Pack
-from harness.images import encode_png
-from harness.rng import numpy_stream
+from harness.foundation.images import encode_png
+from harness.foundation.rng import numpy_stream
 from tests.bad_inputs.case import Case, Make, both, written
 from tests.handmade import png
 

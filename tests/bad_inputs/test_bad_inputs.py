@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.errors import HarnessError
+from harness.commands.app import main
+from harness.foundation.errors import HarnessError
 from tests.bad_inputs import CASES
 from tests.bad_inputs.case import BASE, EXPERIMENT, Case
 from tests.conftest import ROOT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.aggregate_rows import measure, plan, table
 from harness.reporting.files import tables_below
-from harness.reporting.results import load
+from harness.reporting.rows.metric_rows import load
 
 FEW = {"Set5": 3, "Set14": 4}
 

@@ -10,7 +10,7 @@ from benchmarks.degradation import STEPS, measure, synthetic_photographs, table
 from benchmarks.reference import Reference, draw_kernels
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.spec import SecondOrderSpec
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 
 def test_result_has_every_step_of_both_sides() -> None:

@@ -20,6 +20,6 @@ def test_pack_takes_no_room_on_the_disk(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_trains_within_twelve_gigabytes(tmp_path: Path) -> None:
     result = measure(tmp_path / "pack", small=True)
-    assert result["peak_training"] < 2e9
+    assert result["peak_training"] < 3e9  # 1.3 GB with AVX2, 2.1 GB with AMX, whose convolutions keep copies
     assert result["peak"] < 12e9
     assert result["peak"] > result["pack"]  # every page was counted

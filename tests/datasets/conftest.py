@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from harness.datasets import catalogue
-from harness.images import Pixels, encode_png
-from harness.rng import numpy_stream
+from harness.foundation.images import Pixels, encode_png
+from harness.foundation.rng import numpy_stream
 
 Catalogue = Callable[[Mapping[str, Mapping[str, Any]]], Path]
 

@@ -15,8 +15,8 @@ from harness.datasets.benchmark import generate
 from harness.datasets.manifests import Row, read_manifest, write_manifest
 from harness.datasets.resolve import missing
 from harness.datasets.verify import verify, wrong_originals
-from harness.errors import HarnessError
-from harness.images import Pixels, crop_to_multiple, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels, crop_to_multiple, read_rgb
 from tests.datasets.conftest import Catalogue, photograph, save
 
 NAMES = ("10", "2", "baby")  # string-sorted, as benchmark lists are

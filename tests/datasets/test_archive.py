@@ -13,8 +13,8 @@ import pytest
 
 from harness.datasets import archive as archives
 from harness.datasets.archive import unpack
-from harness.errors import HarnessError
-from harness.images import encode_png
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import encode_png
 from tests.datasets.conftest import photograph
 
 IMAGE = encode_png(photograph("a"))
@@ -156,7 +156,7 @@ def test_a_size_that_a_zip_file_lies_about_is_not_believed(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_truncated_archives_are_told(tmp_path: Path, make: Callable[[Path, Members], Path]) -> None:
-    from harness.rng import numpy_stream
+    from harness.foundation.rng import numpy_stream
 
     archive = make(tmp_path / "archive", [(f"{i}.png", numpy_stream("archive", i).bytes(30_000)) for i in range(4)])
     archive.write_bytes(archive.read_bytes()[:70_000])

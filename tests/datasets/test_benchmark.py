@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import layout
 from harness.datasets import benchmark, locks
 from harness.datasets.benchmark import generate, read_benchmark, verify_benchmark
 from harness.datasets.manifests import MANIFEST, read_manifest
 from harness.degradations.fixed import DEGRADATIONS, NOISES, VERSION, degrade_all, select
-from harness.errors import HarnessError
-from harness.files import file_sha256
-from harness.images import crop_to_multiple, pixel_sha256, read_rgb
+from harness.foundation import layout
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import file_sha256
+from harness.foundation.images import crop_to_multiple, pixel_sha256, read_rgb
 from tests.datasets.conftest import Catalogue, photograph, save
 
 SETS = ("clean", "blur_noise", "noise_jpeg")

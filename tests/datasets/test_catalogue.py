@@ -10,7 +10,7 @@ import yaml
 
 from harness.datasets.catalogue import CONFIGS, load_catalogue
 from harness.datasets.manifests import read_manifest
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 
 ENTRIES = load_catalogue()
 GOOD: dict[str, Any] = {"kind": "benchmark", "images": 5, "folder": "x", "licence": "none"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.datasets.download import Expected, Patience, download
-from harness.errors import HarnessError
-from harness.rng import numpy_stream
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import numpy_stream
 from tests.datasets.server import Fault, Server, serve
 
 CONTENT = numpy_stream("download").bytes(600_000)

@@ -14,8 +14,8 @@ from harness.datasets.download import Patience
 from harness.datasets.fetch import DOWNLOADS, fetch
 from harness.datasets.manifests import Row, write_manifest
 from harness.datasets.resolve import missing
-from harness.errors import HarnessError
-from harness.images import encode_png, read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import encode_png, read_rgb
 from tests.datasets.conftest import Catalogue, photograph, save
 from tests.datasets.server import Server, serve
 from tests.datasets.test_archive import make_tar, make_zip

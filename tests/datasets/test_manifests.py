@@ -8,7 +8,7 @@ import pytest
 
 from harness.datasets.catalogue import MANIFESTS
 from harness.datasets.manifests import Row, read_manifest, write_manifest
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from tests.datasets.conftest import photograph
 
 GOOD = "a\t3\t2\t" + "0" * 64

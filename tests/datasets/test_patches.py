@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from harness.datasets import patches
 from harness.datasets.manifests import Row, write_manifest
 from harness.datasets.patches import Pack, PackedImage, PackInfo, pack, sample_crops
-from harness.errors import HarnessError
-from harness.images import pixel_sha256, read_rgb
-from harness.rng import Draws, numpy_stream
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import pixel_sha256, read_rgb
+from harness.foundation.rng import Draws, numpy_stream
 from tests.datasets.conftest import Catalogue, photograph, save
 
 

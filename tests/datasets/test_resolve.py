@@ -10,8 +10,8 @@ from harness.datasets import catalogue, resolve
 from harness.datasets.adopt import adopt
 from harness.datasets.catalogue import find_entry, load_catalogue
 from harness.datasets.resolve import data_root, missing, resolve_images
-from harness.errors import HarnessError
-from harness.images import read_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import read_rgb
 from tests.datasets.conftest import Catalogue, photograph, save
 
 TINY = {"kind": "benchmark", "images": 2, "folder": "sets/tiny"}

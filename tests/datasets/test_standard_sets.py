@@ -10,8 +10,8 @@ import pytest
 from harness.datasets.benchmark import generate, read_benchmark
 from harness.datasets.resolve import resolve_images
 from harness.degradations.fixed import DEGRADATIONS, STANDARD, VERSION, bicubic_upscale, gaussian_noise, matlab_resize
-from harness.evaluation.metrics import psnr_rgb, psnr_y
-from harness.images import Pixels, crop_to_multiple, read_rgb
+from harness.evaluation.scores import psnr_rgb, psnr_y
+from harness.foundation.images import Pixels, crop_to_multiple, read_rgb
 from tests.degradations.test_fixed import released
 
 SETS = ("Set5", "Set14", "B100")

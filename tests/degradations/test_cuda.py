@@ -17,7 +17,7 @@ from harness.degradations.resize import resize_by
 from harness.degradations.second_order import aligned_crop, degrade
 from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.usm import sharpen
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 pytestmark = pytest.mark.gpu
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 
 # isort: split
 from collections.abc import Callable

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 from harness.degradations import fixed
 from harness.degradations.fixed import DEGRADATIONS, STANDARD, Recipe, degrade_all
-from harness.errors import HarnessError
-from harness.images import Pixels
-from harness.rng import numpy_stream
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels
+from harness.foundation.rng import numpy_stream
 
 KEY = ("v", "set", "image")
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from harness.degradations.fixed import NOISES, degrade_all
 from harness.degradations.fixed_noise import NoiseRecipe, add_noises
-from harness.images import Pixels
-from harness.rng import numpy_stream
+from harness.foundation.images import Pixels
+from harness.foundation.rng import numpy_stream
 
 SIDE = 256
 KEY = ("v", "set", "image")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 
 # isort: split
 import numpy as np

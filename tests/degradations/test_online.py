@@ -8,7 +8,7 @@ import torch
 from harness.degradations.online import carry_out, gaussian_noise, plan
 from harness.degradations.spec import GaussianNoiseSpec, SecondOrderSpec, TrainingDegradation
 from harness.degradations.usm import sharpen
-from harness.rng import Draws, numpy_stream
+from harness.foundation.rng import Draws, numpy_stream
 
 Views = tuple[torch.Tensor, list[torch.Tensor]]
 

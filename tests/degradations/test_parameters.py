@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.degradations.parameters import Parameters, draw_parameters
 from harness.degradations.spec import SecondOrderSpec, SecondStageSpec, StageSpec
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 SPEC = SecondOrderSpec()
 MANY = draw_parameters(SPEC, Draws(0, 0, 0, range(3000)))

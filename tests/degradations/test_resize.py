@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.degradations.resize import resize_by, resize_to
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 
 MODES = ["area", "bilinear", "bicubic"]
 

@@ -21,8 +21,8 @@ from harness.degradations.parameters import draw_parameters
 from harness.degradations.second_order import Plan, aligned_crop, degrade, degrade_views, exact_products, steps
 from harness.degradations.spec import SecondOrderSpec, SecondStageSpec, StageSpec
 from harness.degradations.strategy import strategy_of
-from harness.errors import HarnessError
-from harness.rng import Draws
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 
 SPEC = SecondOrderSpec()
 SILENT = {"gaussian_sigma": (0.0, 0.0), "poisson_scale": (0.0, 0.0)}

@@ -8,7 +8,7 @@ import torch
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.upload import flatten, pack, upload
-from harness.rng import Draws
+from harness.foundation.rng import Draws
 
 PARAMETERS = draw_parameters(SecondOrderSpec(), Draws(0, 0, 0, range(6)))
 

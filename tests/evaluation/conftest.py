@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from harness.degradations.fixed import bicubic_downscale
-from harness.images import Pixels, pixel_sha256, write_png
-from harness.rng import numpy_stream
+from harness.foundation.images import Pixels, pixel_sha256, write_png
+from harness.foundation.rng import numpy_stream
 
 SCALE = 4
 

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from harness.degradations.fixed import bicubic_upscale
-from harness.errors import HarnessError
 from harness.evaluation.evaluate import COLUMNS, Method, evaluate_checkpoint, evaluate_reference, write_metrics
-from harness.evaluation.metrics import compare, psnr_rgb
-from harness.images import read_rgb, write_png
+from harness.evaluation.scores import compare, psnr_rgb
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import read_rgb, write_png
 from harness.spec import SetSpec
 from tests.evaluation.conftest import SCALE, TinyNetwork, photograph, write_set
 

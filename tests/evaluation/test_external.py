@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
 from harness.evaluation.external import evaluate_external, load_external
-from harness.external import ExternalEntry, ExternalModel, resolve_external
-from harness.files import file_sha256
+from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import file_sha256
 from harness.networks.build import build_network
 from harness.spec import NetworkSpec, SetSpec
 from tests.evaluation.conftest import SCALE, TinyNetwork

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
 from harness.evaluation import weight_files
 from harness.evaluation.evaluate import evaluate_reference
 from harness.evaluation.fidelity import Reference
-from harness.evaluation.metrics import METRICS, scorer
-from harness.images import Pixels, read_rgb
+from harness.evaluation.metrics import METRICS
+from harness.evaluation.scores import scorer
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels, read_rgb
 from harness.spec import SetSpec
 from tests.evaluation.conftest import SCALE, photograph, write_set
 

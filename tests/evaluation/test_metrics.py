@@ -13,23 +13,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
 from harness.evaluation import fidelity
-from harness.evaluation.metrics import (
-    METRICS,
-    compare,
-    get_metric,
-    get_metrics,
-    names,
-    psnr_rgb,
-    psnr_y,
-    scorer,
-    ssim_rgb,
-    ssim_y,
-)
-from harness.images import Pixels, crop_to_multiple, read_rgb
-from harness.rng import numpy_stream
+from harness.evaluation.metrics import METRICS, get_metric, get_metrics, names
+from harness.evaluation.scores import compare, psnr_rgb, psnr_y, scorer, ssim_rgb, ssim_y
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels, crop_to_multiple, read_rgb
+from harness.foundation.rng import numpy_stream
 from tests.conftest import ROOT
 
 OWN = ("psnr_rgb", "psnr_y", "ssim_y", "ssim_rgb")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import cli, cli_evaluate
+from harness.commands import data, evaluate, report
 from harness.datasets.benchmark import generate
 from harness.evaluation.evaluate import evaluate_reference
 from harness.spec import SetSpec
@@ -49,11 +49,11 @@ def test_classic_bicubic_row_in_the_table_of_an_experiment(
     text = text.replace("[embedded_test]", "[Set5]").replace("[clean, blur_noise_jpeg]", "[clean, clean_matlab]")
     experiment = Path("classic.yaml")
     experiment.write_text(text)
-    cli.benchmark(experiment, "Set5")
+    data.benchmark(experiment, "Set5")
     for reference in ("bicubic", "bicubic_matlab"):
-        cli_evaluate.evaluate(experiment, reference=reference)
-    cli.aggregate(experiment, partial=True)
-    cli.tables(experiment)
+        evaluate.evaluate(experiment, reference=reference)
+    report.aggregate(experiment, partial=True)
+    report.tables(experiment)
     table = pd.read_csv("reports/classic/tables/psnr_y.csv").set_index(["method", "column"])["mean"]
     assert table["bicubic_matlab", "clean_matlab"] == pytest.approx(CLASSIC, abs=0.001)
     assert table["bicubic", "clean"] > CLASSIC, "Pillow's downscale is another degradation"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import HarnessError
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
 from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, exact_float32, to_8bit
+from harness.foundation.errors import HarnessError
 from harness.spec import SetSpec
 from tests.evaluation.conftest import SCALE, TinyNetwork, photograph
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.datasets.download import Patience
-from harness.errors import HarnessError
 from harness.evaluation import weight_fetch, weight_files
 from harness.evaluation.weight_fetch import fetch_weights
-from harness.rng import numpy_stream
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import numpy_stream
 from tests.datasets.server import Server, serve
 
 CONTENT = numpy_stream("weights").bytes(50_000)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import harness.compat  # noqa: F401
-from harness.errors import HarnessError
+import harness.foundation.compat  # noqa: F401
 from harness.evaluation import weight_files
 from harness.evaluation.metrics import METRICS
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, weights_folder
+from harness.foundation.errors import HarnessError
 
 
 def test_every_needed_file_has_a_source() -> None:

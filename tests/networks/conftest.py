@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.catalogues import CONFIGS
+from harness.experiment.catalogues import CONFIGS
+from harness.foundation.yamlfile import load_mapping
 from harness.spec import NetworkEntry
-from harness.yamlfile import load_mapping
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network, import_network
 from harness.spec import NetworkSpec
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.sizes import check_scale, forward_padded, input_multiple, probe_image
 from harness.spec import NetworkSpec

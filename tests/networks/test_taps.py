@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.taps import Taps, find, per_channel
 from harness.spec import NetworkSpec

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError
-from harness.files import file_sha256
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import file_sha256
 from harness.networks.build import build_network
 from harness.networks.weights import load_into, load_weights, published_names, read_metadata, save_weights
 from harness.spec import NetworkSpec

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.catalogues import CONFIGS
+from harness.experiment.catalogues import CONFIGS
+from harness.foundation.rng import Draws
+from harness.foundation.yamlfile import load_mapping
 from harness.networks.build import build_network
 from harness.networks.taps import Taps
 from harness.regularizers import build_regularizer
-from harness.rng import Draws
 from harness.spec import NetworkEntry, RegularizerSpec
-from harness.yamlfile import load_mapping
 
 NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkEntry)
 SMALL = ("srresnet_small", "rrdb_small", "swinir_small")

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.foundation.rng import numpy_stream
 from harness.networks.build import build_network
 from harness.regularizers.adaptive_dropout import AdaptiveDropoutOptions, annealing
-from harness.rng import numpy_stream
 from tests.regularizers.helpers import NETWORKS, SEED, SMALL, Attached, images
 
 CHANNELS = 24

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.foundation.yamlfile import StrictModel
 from harness.networks.taps import Taps
 from harness.regularizers import available, load_regularizer
 from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes
-from harness.regularizers.conformance import check
-from harness.regularizers.conformance_processes import two_processes_equal_one
-from harness.regularizers.conformance_trial import Case, small_networks
-from harness.yamlfile import StrictModel
+from harness.regularizers.conformance.checks import check
+from harness.regularizers.conformance.processes import two_processes_equal_one
+from harness.regularizers.conformance.trial import Case, small_networks
 
 SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
 

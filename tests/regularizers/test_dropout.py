@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import numpy_stream, torch_stream
 from harness.networks.build import build_network
-from harness.rng import numpy_stream, torch_stream
 from tests.regularizers.helpers import NETWORKS, SEED, SMALL, Attached, images
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import harness.regularizers as package
-from harness.catalogues import Catalogues
-from harness.errors import HarnessError
+from harness.experiment.catalogues import Catalogues
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 from harness.networks.build import build_network
 from harness.networks.taps import Taps
 from harness.regularizers import (
@@ -24,7 +25,6 @@ from harness.regularizers import (
     views,
 )
 from harness.regularizers.dropout import Dropout
-from harness.rng import Draws
 from harness.spec import RegularizerSpec
 
 
@@ -35,7 +35,7 @@ def test_files_are_regularizers() -> None:
 
 def test_nothing_imports_torch() -> None:
     source = (
-        "import sys; from harness.regularizers import *; import harness.regularizers as r;"
+        "import sys; import harness.regularizers as r;"
         "[(r.resolve_options(n, {}), r.views(n, {}), r.least_iterations(n, {})) for n in r.available()];"
         "sys.exit('torch' in sys.modules)"
     )
@@ -44,7 +44,7 @@ def test_nothing_imports_torch() -> None:
 
 def test_a_new_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = (
-        "from harness.regularizers.base import Regularizer\n"
+        "from harness.regularizers import Regularizer\n"
         "class Mine(Regularizer):\n"
         "    def attach(self, network, taps, draws):\n"
         "        pass\n"

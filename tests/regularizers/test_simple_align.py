@@ -13,8 +13,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
+from harness.foundation.rng import numpy_stream
 from harness.regularizers.simple_align import fourier_parameters
-from harness.rng import numpy_stream
 from tests.regularizers.helpers import SEED, SMALL, Attached, images
 
 

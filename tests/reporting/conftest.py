@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.reporting.results import write_aggregate
-from harness.reporting.study import Study
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.metric_rows import write_aggregate
 from tests.reporting import synthetic
 from tests.reporting import unfinished as stopped
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from harness.degradations.spec import SecondOrderSpec
-from harness.reporting.grid import COLUMNS, REFERENCE
-from harness.reporting.study import Study, StudyRun
-from harness.rng import numpy_stream
+from harness.foundation.rng import numpy_stream
+from harness.reporting.rows.cells import COLUMNS, REFERENCE
+from harness.reporting.rows.compared import Study, StudyRun
 from harness.spec import NetworkSpec, RegularizerSpec, RunSpec, TrainingSpec
 
 DEGRADATIONS = ("clean", "blur", "noise", "jpeg", "blur_noise", "blur_jpeg", "noise_jpeg", "blur_noise_jpeg")
@@ -170,9 +170,9 @@ def write_runs(plan: Study, folder: Path) -> None:
 
 def main(folder: Path) -> None:
     """Write a synthetic experiment with its tables and report (no figures: they need images) below ``folder``."""
-    from harness.reporting.report import write_report
-    from harness.reporting.results import write_aggregate
-    from harness.reporting.tables import write_tables
+    from harness.reporting.page.report import write_report
+    from harness.reporting.rows.metric_rows import write_aggregate
+    from harness.reporting.tables.write import write_tables
 
     plan = study()
     folder.mkdir(parents=True, exist_ok=True)

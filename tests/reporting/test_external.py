@@ -8,17 +8,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.external import ExternalEntry, ExternalModel
-from harness.reporting.comparison import comparison
-from harness.reporting.cost import cost_table, costs
-from harness.reporting.grid import Grid
-from harness.reporting.protocol import protocol
-from harness.reporting.records import Records, load_records
-from harness.reporting.render import markdown
-from harness.reporting.results import load
-from harness.reporting.study import Study
-from harness.reporting.style import MethodStyle
-from harness.reporting.summary import summarize
+from harness.evaluation.external_entry import ExternalEntry, ExternalModel
+from harness.reporting.figures.style import MethodStyle
+from harness.reporting.page.protocol import protocol
+from harness.reporting.rows.cells import Grid
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.metric_rows import load
+from harness.reporting.rows.run_records import Records, load_records
+from harness.reporting.statistics.comparison import comparison
+from harness.reporting.statistics.costs import costs
+from harness.reporting.statistics.summary import summarize
+from harness.reporting.tables.cost import cost_table
+from harness.reporting.tables.render import markdown
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written, write
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
 from harness.experiment import load_experiment
+from harness.foundation.errors import HarnessError
 from harness.reporting.files import figure_files, table_files
-from harness.reporting.study import Study, study_of
+from harness.reporting.rows.compared import Study, study_of
 
 DEMO = Path(__file__).parents[2] / "configs" / "experiments" / "demo.yaml"
 

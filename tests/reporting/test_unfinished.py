@@ -14,7 +14,7 @@ import pytest
 
 from harness.experiment import load_experiment
 from harness.reporting.files import figure_names, tables_below
-from harness.reporting.study import study_of
+from harness.reporting.rows.compared import study_of
 from tests.conftest import ROOT
 from tests.reporting.html_check import problems, visible_text
 from tests.reporting.unfinished import LONGER, NAME

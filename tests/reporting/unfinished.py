@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import layout
 from harness.experiment import Experiment, load_experiment
-from harness.files import write_text
-from harness.images import write_png
-from harness.reporting.study import Study, study_of
-from harness.rng import numpy_stream
+from harness.foundation import layout
+from harness.foundation.files import write_text
+from harness.foundation.images import write_png
+from harness.foundation.rng import numpy_stream
+from harness.reporting.rows.compared import Study, study_of
 from tests.reporting import synthetic
 
 NAME = "unfinished"
@@ -93,7 +93,7 @@ def main(experiment: str) -> None:
     """Run the commands of reporting as a person would, in one process."""
     from typer.testing import CliRunner
 
-    from harness.cli import app
+    from harness.commands.app import app
 
     for command in (["aggregate", experiment, "--partial"], ["tables"], ["figures"], ["report"]):
         arguments = command if len(command) > 1 else [*command, experiment]

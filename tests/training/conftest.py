@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.catalogues import Catalogues
 from harness.datasets.patches import pack
+from harness.experiment.catalogues import Catalogues
 from harness.regularizers import resolve_options
 from harness.spec import RegularizerSpec, RunSpec, TrainingSpec
 from harness.training.train import Job

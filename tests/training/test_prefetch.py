@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.datasets.patches import Pack
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.training.batches import BatchSource
 from harness.training.prefetch import Prefetcher, ahead
 from tests.training.conftest import tiny_spec

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.datasets.patches import Pack, PackedImage, PackInfo, sample_crops
-from harness.errors import HarnessError
-from harness.rng import Draws
+from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 from harness.training.batches import BatchSource
 from harness.training.resident import ResidentPack
 from tests.training.conftest import tiny_spec

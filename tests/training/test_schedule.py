@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harness.compat  # noqa: F401
+import harness.foundation.compat  # noqa: F401
 from harness.spec import ScheduleSpec
 from harness.training.schedule import learning_rate
 

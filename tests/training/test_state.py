@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import files
-from harness.errors import HarnessError
+from harness.foundation import files
+from harness.foundation.errors import HarnessError
 from harness.training.state import Snapshot, StateFolder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.teacher import Teacher
 from harness.networks.weights import load_weights, save_weights

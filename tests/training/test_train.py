@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.networks.weights import load_weights
 from harness.spec import RunSpec
 from harness.training import train as train_module
@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_state(packs: Path
 def test_two_processes_do_not_train_the_same_run_at_once(
     packs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from harness.files import exclusive
+    from harness.foundation.files import exclusive
 
     where = job(packs, tmp_path)
     child = os.fork()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.errors import HarnessError
+from harness.foundation.errors import HarnessError
 from harness.training.watch import explain_device_errors
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.files import exclusive
+from harness.foundation.files import exclusive
 from tests.conftest import ROOT
 
 PARTS = ("Snakefile", "environment.yml", "configs", "harness", "profiles", "tools", "workflow")

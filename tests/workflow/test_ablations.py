@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.ablations import ablation_names, load_ablation
 from harness.experiment import load_experiment
+from harness.experiment.ablations import ablation_names, load_ablation
 from tests.conftest import ROOT
 from tests.workflow.conftest import DEMO, Checkout
 

@@ -45,8 +45,8 @@ def test_another_learning_rate_trains_all_anew(finished: Checkout) -> None:
         ("harness/regularizers/dropout.py", {"train_dropout": 1, "evaluate_run": 1, **REPORTING}),
         ("harness/training/step.py", {**TRAINING, "evaluate_run": 2, **REPORTING}),
         ("harness/degradations/fixed.py", {"benchmark": 1, **EVALUATION}),
-        ("harness/reporting/tables.py", REPORTING),
-        ("harness/doctor.py", {}),
+        ("harness/reporting/tables/write.py", REPORTING),
+        ("harness/workflow/doctor/machine.py", {}),
         ("configs/manifests/embedded_test.tsv", {"benchmark": 1, **EVALUATION}),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_dataset_described_otherwise_is_degraded_anew(finished: Checkout) -> N
 
 
 def test_what_was_repeated_counts_as_done(finished: Checkout) -> None:
-    finished.append("harness/reporting/tables.py", "# changed")
+    finished.append("harness/reporting/tables/write.py", "# changed")
     call = finished.snakemake("tables", "--cores", "2", "--configfile", DEMO)
     assert call.status == 0, call.text
     assert finished.planned("tables") == {}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.datasets.resolve import resolve_images
-from harness.images import Pixels, encode_png
+from harness.foundation.images import Pixels, encode_png
 from tests.reporting.html_check import problems
 from tests.workflow.conftest import DEMO, Checkout, environment
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import preflight
-from harness.errors import HarnessError
 from harness.experiment import load_experiment
-from harness.workflow import DEFAULT, Plan, experiment_file, reporting_to
+from harness.foundation.errors import HarnessError
+from harness.workflow import preflight
+from harness.workflow.snakefile import DEFAULT, Plan, experiment_file, reporting_to
 from tests.conftest import ROOT
 from tests.workflow.conftest import DEMO
 
@@ -72,7 +72,8 @@ def test_digests_follow_the_code_of_the_stage() -> None:
 
 
 def test_planning_imports_no_torch() -> None:
-    code = "import sys; from harness.workflow import Plan; Plan('configs/experiments/paper.yaml'); print(*sys.modules)"
+    code = "import sys; from harness.workflow.snakefile import Plan; "
+    code += "Plan('configs/experiments/paper.yaml'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "pandas", "cv2", "matplotlib"} & set(done.stdout.split())
 

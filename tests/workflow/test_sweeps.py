@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.workflow import DEFAULT, Plan
+from harness.workflow.snakefile import DEFAULT, Plan
 from tests.conftest import ROOT
 from tests.workflow.conftest import DEMO, Checkout
 

@@ -11,7 +11,7 @@ import sys
 import pandas as pd
 import pytest
 
-from harness.files import file_sha256
+from harness.foundation.files import file_sha256
 from tests.conftest import ROOT
 from tests.tutorial import Block, apply, blocks
 from tests.workflow.conftest import DEMO, SMALLEST, Checkout, environment

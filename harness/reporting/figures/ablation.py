@@ -13,9 +13,9 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import annotate, widest_scope
-from harness.reporting.labels import MetricLabel, metric_label, short_degradation
-from harness.reporting.study import AVERAGE, Study
-from harness.reporting.style import BASELINE_COLOR, COLUMN, MARKERS, PAGE, PALETTE, save, styled
+from harness.reporting.figures.style import BASELINE_COLOR, COLUMN, MARKERS, PAGE, PALETTE, save, styled
+from harness.reporting.rows.compared import AVERAGE, Study
+from harness.reporting.rows.labels import MetricLabel, metric_label, short_degradation
 
 _BAD = "#a4262c"
 _LETTER = 0.062  # inches of a letter of a level's name

@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
-from harness.images import Pixels, read_rgb
-from harness.reporting import gallery as crops
-from harness.reporting.cost import costs
+from harness.foundation.errors import HarnessError
+from harness.foundation.images import Pixels, read_rgb
+from harness.foundation.yamlfile import validate
+from harness.reporting.figures import gallery as crops
 from harness.reporting.figures.cost import quality_against_cost
 from harness.reporting.figures.curves import annealing, training_curves
 from harness.reporting.figures.estimates import forest, rank_bars
 from harness.reporting.figures.gains import gain_bars, gain_heatmap
-from harness.reporting.records import Records, load_records
-from harness.reporting.results import Block, blocks, load
-from harness.reporting.study import Study
-from harness.reporting.summary import rank_table, summarize_blocks
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.metric_rows import Block, blocks, load
+from harness.reporting.rows.run_records import Records, load_records
+from harness.reporting.statistics.costs import costs
+from harness.reporting.statistics.summary import rank_table, summarize_blocks
 from harness.spec import RunSpec
-from harness.yamlfile import validate
 
 MOMENTS = 1000
 """Points in time at which the annealing schedule is drawn."""

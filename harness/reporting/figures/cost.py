@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import widest_scope
-from harness.reporting.labels import MetricLabel, method_label, metric_label
-from harness.reporting.study import Study
-from harness.reporting.style import BAD, COLUMN, MethodStyle, save, styled
-from harness.reporting.summary import COMPARED
+from harness.reporting.figures.style import BAD, COLUMN, MethodStyle, save, styled
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.labels import MetricLabel, method_label, metric_label
+from harness.reporting.statistics.summary import COMPARED
 
 
 def quality_against_cost(
@@ -21,7 +21,7 @@ def quality_against_cost(
 ) -> list[Path]:
     """Draw each method's mean quality against its training time relative to the baseline's, one panel per network.
 
-    ``costs`` has the columns network, method and relative (see :func:`harness.reporting.cost.costs`).
+    ``costs`` has the columns network, method and relative (see :func:`harness.reporting.statistics.costs.costs`).
     """
     label = metric_label(metric)
     rows = summary[summary["metric"] == metric]

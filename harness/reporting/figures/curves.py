@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.reporting.labels import method_label
-from harness.reporting.records import key_of
-from harness.reporting.study import Study
-from harness.reporting.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.labels import method_label
+from harness.reporting.rows.run_records import key_of
 
 Histories = Mapping[tuple[str, str, int], pd.DataFrame]
 """(network, variant, seed) to the run's history."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.reporting.labels import method_label, metric_label, short_degradation
-from harness.reporting.study import AVERAGE, REAL, Study
-from harness.reporting.style import BAD, COLUMN, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, COLUMN, PAGE, MethodStyle, save, styled
+from harness.reporting.rows.compared import AVERAGE, REAL, Study
+from harness.reporting.rows.labels import method_label, metric_label, short_degradation
 
 
 def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "forest") -> list[Path]:

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib import colors
 from matplotlib.axes import Axes
 
-from harness.reporting.labels import MetricLabel, explain_letters, method_label, metric_label, short_degradation
-from harness.reporting.study import AVERAGE, Study
-from harness.reporting.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.rows.compared import AVERAGE, Study
+from harness.reporting.rows.labels import MetricLabel, explain_letters, method_label, metric_label, short_degradation
 
 
 def widest_scope(rows: pd.DataFrame) -> str:

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.regularizers.base import DrawsSource, Regularizer
-from harness.yamlfile import StrictModel
+from harness.regularizers import DrawsSource, OptionsModel, Regularizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.networks.taps import Taps
+    from harness.regularizers import Taps
 
 
-class SoftOrthogonalityOptions(StrictModel):
+class SoftOrthogonalityOptions(OptionsModel):
     """``weight``: of the penalty."""
 
     weight: float = Field(default=0.01, ge=0)

@@ -1,0 +1,36 @@
+"""The command line: every job of the workflow is one command that a person can paste.
+
+Modules are imported inside the commands: most commands need no torch, and a GPU must be leased before torch looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from harness.commands import cluster, data, evaluate, plan, regularizers, report, train
+from harness.foundation.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="Benchmark and ablation harness for regularizers in blind image super-resolution.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for group in (data, train, evaluate, report, plan, cluster, regularizers):
+    group.register(app)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are told in their own lines, without a traceback."""
+    logging.basicConfig(format="%(message)s")  # of libraries only warnings
+    logging.getLogger("harness").setLevel(logging.INFO)
+    try:
+        app()
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,201 @@
+"""The command ``evaluate``: a trained run, a reference or a model of an experiment, or any weight file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.datasets import resolve
+from harness.degradations.fixed import SCALE, STANDARD
+from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
+from harness.experiment import Experiment, load_experiment
+from harness.experiment.ablations import find_run
+from harness.experiment.catalogues import Catalogues
+from harness.experiment.experiment import NAME
+from harness.foundation import layout
+from harness.foundation.devices import lease
+from harness.foundation.errors import HarnessError
+from harness.foundation.yamlfile import parse_yaml, validate
+from harness.spec import EvaluationSpec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    experiment: Annotated[Path | None, typer.Argument(help="Experiment file; without one, give --datasets.")] = None,
+    run: Annotated[str | None, typer.Option(help="A trained run of the experiment.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A method without weights, such as bicubic.")] = None,
+    external: Annotated[str | None, typer.Option(help="A model that the experiment names under external:.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Any weight file: .safetensors, .pth, .pt, .ckpt.")] = None,
+    network: Annotated[str | None, typer.Option(help="A name in networks.yaml, module:Class, or spandrel.")] = None,
+    arguments: Annotated[str | None, typer.Option(help="Of module:Class, as YAML: '{num_feat: 64}'.")] = None,
+    key: Annotated[str | None, typer.Option(help="Which weights of the file: params or params_ema.")] = None,
+    name: Annotated[str | None, typer.Option(help="What the rows call it; by default the file's name.")] = None,
+    datasets: Annotated[str | None, typer.Option(help="Separated by commas: Set5,Set14.")] = None,
+    degradations: Annotated[str | None, typer.Option(help="By default the eight of the papers.")] = None,
+    metrics: Annotated[str | None, typer.Option(help="By default psnr_rgb.")] = None,
+    scale: Annotated[int | None, typer.Option(min=1, help="By default 4.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="By default data; HARNESS_DATA overrides it.")] = None,
+    weights_root: Annotated[Path | None, typer.Option(help="Of metrics; HARNESS_WEIGHTS overrides it.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default the experiment's, or cpu.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="By default the experiment's, or 1.")] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Make degraded sets that are not there yet.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Keep all rows: a .parquet or .csv file.")] = None,
+) -> None:
+    """Measure a trained run, a reference or a model of an experiment; or any weight file.
+
+    With --run, --reference or --external the rows become the experiment's. With --weights a table of means is printed:
+    of the experiment's sets if one is named, else of --datasets.
+    """
+    options = {option: value for option, value in locals().items() if value not in (None, False)}
+    chosen = [option for option in ("run", "reference", "external", "weights") if option in options]
+    if len(chosen) != 1:
+        raise HarnessError("evaluate: give one of --run, --reference, --external and --weights")
+    if weights is not None:
+        _evaluate_file(options)
+        return
+    surplus = [_option(option) for option in options if option not in ("experiment", *chosen)]
+    if surplus or experiment is None:
+        problem = f"{surplus[0]}: goes with --weights only" if surplus else "name the experiment"
+        raise HarnessError(f"evaluate {_option(chosen[0])}: {problem}")
+    _evaluate_own(load_experiment(experiment), run, reference, external)
+
+
+def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, external: str | None) -> None:
+    """Measure one method of an experiment on all its sets, and write the rows where reporting looks for them."""
+    spec, weights_root = loaded.evaluation, loaded.file.weights_root
+    benchmarks, device, threads = layout.benchmarks(spec.scale), loaded.training.device, loaded.training.threads
+    with lease(1 if loaded.needs_gpu and not reference else 0, loaded.file.runs_per_gpu):
+        from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
+        from harness.evaluation.external import evaluate_external
+        from harness.evaluation.trained import load_network
+
+        if reference is not None:
+            place = reference
+            rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
+        elif external is not None:
+            model = loaded.external(external)
+            place = model.identifier
+            rows = evaluate_external(model, spec.sets, benchmarks, spec.scale, device, weights_root, threads)
+        else:
+            chosen = find_run(loaded, str(run))
+            place = chosen.name
+            network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
+            method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
+            rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
+        write_metrics(rows, layout.metrics(place, spec.hash))
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """Where and on what a weight file is measured."""
+
+    spec: EvaluationSpec
+    catalogues: Catalogues
+    data_root: Path
+    weights_root: str
+    device: str
+    threads: int
+    runs_per_gpu: int
+
+
+def _evaluate_file(options: Mapping[str, Any]) -> None:
+    """Measure a weight file, print its means, and write its rows if an output is named."""
+    from harness.experiment.direct_evaluation import prepare
+
+    setting = _setting(options)
+    model = _model(options, setting.catalogues)
+    output = options.get("output")
+    if output is not None and output.suffix not in (".parquet", ".csv"):
+        raise HarnessError(f"evaluate --output {output}: unknown format {output.suffix!r}; use .parquet or .csv")
+    if problem := model.problem():
+        raise HarnessError(problem)
+    for line in prepare(setting.spec, setting.data_root, make="generate" in options):
+        print(line)
+    spec = setting.spec
+    with lease(1 if setting.device == "cuda" else 0, setting.runs_per_gpu):
+        from harness.evaluation.evaluate import write_metrics
+        from harness.evaluation.external import evaluate_external
+        from harness.reporting.tables.terminal import means_table
+
+        folder = layout.benchmarks(spec.scale)
+        rows = evaluate_external(
+            model, spec.sets, folder, spec.scale, setting.device, setting.weights_root, setting.threads
+        )
+        if output is not None:
+            write_metrics(rows, output)
+    print(f"{model.name}: {model.describe()}\n")
+    print(means_table(rows, model.name).markdown(), end="")
+
+
+def _setting(options: Mapping[str, Any]) -> _Setting:
+    named = [name for name in ("datasets", "degradations", "metrics", "scale", "data_root") if name in options]
+    device = options.get("device")
+    if device not in (None, "cpu", "cuda"):
+        raise HarnessError(f"evaluate --device: {device!r}: unknown; allowed: cpu, cuda")
+    if "experiment" in options:
+        if named:
+            raise HarnessError(f"evaluate {_option(named[0])}: {options['experiment']} says it; leave out one of them")
+        loaded = load_experiment(options["experiment"])
+        return _Setting(
+            spec=loaded.evaluation,
+            catalogues=loaded.catalogues,
+            data_root=loaded.data_root,
+            weights_root=str(options.get("weights_root", loaded.file.weights_root)),
+            device=device or loaded.training.device,
+            threads=options.get("threads", loaded.training.threads),
+            runs_per_gpu=loaded.file.runs_per_gpu,
+        )
+    if "datasets" not in options:
+        raise HarnessError("evaluate --weights: name an experiment, or the sets to measure: --datasets Set5,Set14")
+    from harness.experiment.direct_evaluation import adhoc_evaluation
+
+    catalogues = Catalogues.load()
+    datasets, degradations, metrics = (_names(options, name, default) for name, default in _DEFAULTS.items())
+    scale = options.get("scale", SCALE)
+    return _Setting(
+        spec=adhoc_evaluation(datasets, degradations, metrics, scale, catalogues),
+        catalogues=catalogues,
+        data_root=resolve.data_root(options.get("data_root", "data")),
+        weights_root=str(options.get("weights_root", "weights")),
+        device=device or "cpu",
+        threads=options.get("threads", 1),
+        runs_per_gpu=1,
+    )
+
+
+_DEFAULTS: dict[str, tuple[str, ...]] = {"datasets": (), "degradations": STANDARD, "metrics": ("psnr_rgb",)}
+
+
+def _model(options: Mapping[str, Any], catalogues: Catalogues) -> ExternalModel:
+    weights = options["weights"]
+    name = options.get("name") or "".join(c if NAME.fullmatch(f"a{c}") else "_" for c in weights.stem)
+    if not NAME.fullmatch(name):
+        raise HarnessError(f"evaluate --name: {name!r}: use letters, digits, _ and - only")
+    if "network" not in options:
+        known = ", ".join(catalogues.networks)
+        raise HarnessError(f"evaluate --weights: give its --network: one of {known}, an import path, or spandrel")
+    content = {"weights": str(weights), "network": options["network"], "key": options.get("key")}
+    if "arguments" in options:
+        content["arguments"] = parse_yaml(options["arguments"], "evaluate --arguments")
+    entry = validate(content, ExternalEntry, "evaluate")
+    try:
+        return resolve_external(name, entry, catalogues.networks, Path())
+    except HarnessError as error:
+        raise HarnessError(f"evaluate: {error}") from error
+
+
+def _names(options: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    text = options.get(name)
+    return default if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

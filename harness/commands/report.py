@@ -1,0 +1,55 @@
+"""The commands from metrics to claims: aggregate, tables, figures, report, ablation."""
+
+from __future__ import annotations
+
+import typer
+
+from harness.commands.arguments import ExperimentFile, Partial
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (aggregate, tables, figures, report, ablation):
+        app.command()(command)
+
+
+def aggregate(experiment: ExperimentFile, partial: Partial = False) -> None:
+    """Merge the metrics of all runs and references of an experiment."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(build.aggregate(load_experiment(experiment), partial=partial))
+
+
+def tables(experiment: ExperimentFile) -> None:
+    """Write the tables of an experiment from its metrics."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(f"{len(build.tables(load_experiment(experiment)))} tables")
+
+
+def figures(experiment: ExperimentFile) -> None:
+    """Draw the figures of an experiment from its metrics, histories and weights."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(f"{len(build.figures(load_experiment(experiment)))} figures")
+
+
+def report(experiment: ExperimentFile) -> None:
+    """Write the report of an experiment: one HTML page that needs nothing else."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(build.report(load_experiment(experiment)))
+
+
+def ablation(experiment: ExperimentFile, study: str, partial: Partial = False) -> None:
+    """Write the table and the figure of an ablation study, a file in configs/ablations, on an experiment."""
+    from harness.experiment import load_experiment
+    from harness.experiment.ablations import load_ablation
+    from harness.reporting import build
+
+    for path in build.ablation(load_ablation(load_experiment(experiment), study), partial=partial):
+        print(path)

@@ -1,0 +1,54 @@
+"""The command that trains."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from harness.commands.arguments import ExperimentFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(train)
+
+
+def train(
+    experiment: ExperimentFile,
+    run: Annotated[str, typer.Option(help="Name of the run; the hash at its end may be left out.")],
+    save_every: Annotated[int, typer.Option(min=1, help="Iterations between saved states.")] = 5000,
+    save_minutes: Annotated[float, typer.Option(min=0.0, help="Most minutes between saved states.")] = 10.0,
+) -> None:
+    """Train one run, or go on with it."""
+    from harness.experiment import load_experiment
+    from harness.experiment.ablations import find_run
+    from harness.foundation import layout
+    from harness.foundation.devices import lease
+
+    loaded = load_experiment(experiment)
+    chosen = find_run(loaded, run)
+    training = chosen.spec.training
+    os.environ["OMP_NUM_THREADS"] = str(training.threads)
+    started = "LOCAL_RANK" in os.environ  # by torchrun, below a process that holds the lease
+    with lease(training.processes if loaded.needs_gpu and not started else 0, loaded.file.runs_per_gpu):
+        if training.processes > 1 and not started:
+            from harness.foundation.launch import run_processes
+
+            raise SystemExit(run_processes(training.processes, sys.argv[1:]))
+        from harness.training.train import Job
+        from harness.training.train import train as train_run
+
+        job = Job(
+            label=chosen.name,
+            output=layout.run(chosen.name),
+            state=layout.state(chosen.spec.hash),
+            data=layout.pack(training.data),
+            heldout=layout.pack(training.heldout),
+            teacher=loaded.teacher_weights(chosen),
+            save_every=save_every,
+            save_seconds=60 * save_minutes,
+        )
+        train_run(chosen.spec, job)

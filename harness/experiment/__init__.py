@@ -1,0 +1,7 @@
+"""What is compared: the experiment's file, the catalogues it names, and the runs that it spans. Imports no torch."""
+
+from __future__ import annotations
+
+from harness.experiment.experiment import Experiment, Run, load_experiment
+
+__all__ = ["Experiment", "Run", "load_experiment"]

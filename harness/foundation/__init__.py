@@ -1,0 +1,1 @@
+"""What every stage stands on and knows nothing of the subject: errors, files, images, random numbers, places."""

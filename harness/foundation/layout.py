@@ -1,0 +1,89 @@
+"""Where things lie, relative to the working directory. Rules, commands and reports ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.foundation.files import content_hash
+
+RESULTS = Path("results")
+REPORTS = Path("reports")
+BENCHMARKS = RESULTS / "benchmarks"
+"""One folder per scale: ground truths are cropped to its multiples."""
+
+TRAINING_DATA = RESULTS / "training_data"
+RUNS = RESULTS / "runs"
+STATE = RESULTS / "state"
+METRICS = RESULTS / "metrics"
+
+
+def benchmarks(scale: int) -> Path:
+    """Folder of all benchmarks at one scale."""
+    return BENCHMARKS / f"x{scale}"
+
+
+def manifest(scale: int, dataset: str, degradation: str) -> Path:
+    """Manifest of one degraded version of a dataset; ``hr`` is its ground truth, ``real`` photographs as they are."""
+    return benchmarks(scale) / dataset / degradation / "manifest.tsv"
+
+
+def index_name(degradations: Sequence[str]) -> str:
+    """Name of the file, beside the folders of a dataset, that stands for the manifests of some of its degradations."""
+    return f"index.{content_hash(sorted(degradations))[:8]}.tsv"
+
+
+def benchmark_index(scale: int, dataset: str, degradations: Sequence[str]) -> Path:
+    """One line per degraded version of a dataset: what depends on all of them depends on this one file."""
+    return benchmarks(scale) / dataset / index_name(degradations)
+
+
+def pack(dataset: str) -> Path:
+    """Folder of a training dataset's decoded pixels."""
+    return TRAINING_DATA / dataset
+
+
+def run(name: str) -> Path:
+    """Folder of a run's weights, history and record."""
+    return RUNS / name
+
+
+def state(spec_hash: str) -> Path:
+    """Folder of a run's resumable state."""
+    return STATE / spec_hash
+
+
+def generation(folder: Path, iteration: int) -> Path:
+    """File of the state that a run saved after an iteration, in its state folder."""
+    return folder / f"iteration-{iteration:09d}.state"
+
+
+def generations(folder: Path) -> dict[int, Path]:
+    """Iteration to file of the states in a run's state folder, the newest first."""
+    found = {path.stem.removeprefix("iteration-"): path for path in folder.glob("iteration-*.state")}
+    return {int(number): found[number] for number in sorted(filter(str.isdigit, found), reverse=True)}
+
+
+def metrics(name: str, evaluation_hash: str) -> Path:
+    """Metrics of one run or reference under one evaluation."""
+    return METRICS / name / f"{evaluation_hash[:8]}.parquet"
+
+
+def experiment_metrics(experiment: str) -> Path:
+    """All rows of an experiment."""
+    return RESULTS / experiment / "metrics.parquet"
+
+
+def report(experiment: str) -> Path:
+    """Folder of an experiment's tables, figures and report."""
+    return REPORTS / experiment
+
+
+def ablation_metrics(experiment: str, study: str) -> Path:
+    """All rows of an ablation study on an experiment."""
+    return RESULTS / experiment / "ablations" / f"{study}.parquet"
+
+
+def ablation(experiment: str, study: str) -> Path:
+    """Folder of the table and the figure of an ablation study on an experiment."""
+    return report(experiment) / "ablations" / study

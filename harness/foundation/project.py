@@ -1,0 +1,83 @@
+"""The project: a working directory that adds to the harness, outside its repository.
+
+Where the working directory has a folder ``configs/`` of its own, its catalogues (``networks.yaml``,
+``regularizers.yaml``, ``datasets.yaml``, ``degradations.yaml``, ``metrics.yaml``) add entries to the harness's, and
+``workflow/regularizers/*.smk`` its rules. Code is named by import path and found as Python finds it: in the working
+directory, or installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.foundation.errors import HarnessError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The harness's checkout: the folder of the Snakefile, ``pyproject.toml`` and ``configs/``."""
+
+Entry = TypeVar("Entry")
+
+
+def own_file(path: str) -> Path | None:
+    """Return ``path`` below the working directory, if it is there and not the harness's own."""
+    own = Path(path)
+    return own if own.exists() and own.resolve() != (ROOT / path).resolve() else None
+
+
+def with_own(entries: Mapping[str, Entry], name: str, read: Callable[[Path], Mapping[str, Entry]]) -> dict[str, Entry]:
+    """Return catalogue entries with those that the project adds.
+
+    Args:
+        entries: the harness's.
+        name: of the catalogue's file, such as ``networks.yaml``.
+        read: reads a file like it.
+
+    Raises:
+        HarnessError: the project's file is wrong, or gives a name of the harness another meaning.
+    """
+    path = own_file(f"configs/{name}")
+    added = read(path) if path else {}
+    for key, entry in added.items():
+        if key in entries and entries[key] != entry:
+            raise HarnessError(f"{path}: {key!r}: the harness has another entry of that name; choose another name")
+    return {**entries, **added}
+
+
+def import_function(path: str, what: str) -> Callable[..., Any]:
+    """Return the function at ``module:function``.
+
+    Args:
+        path: the import path.
+        what: what needs it, for errors.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    module_name, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name, None)
+    except ImportError as error:
+        raise HarnessError(f"{what}: {path!r}: module {module_name!r} cannot be imported ({error})") from error
+    if not callable(found):
+        raise HarnessError(f"{what}: {path!r}: no function {name!r} in {module_name}")
+    return found
+
+
+def source_files(paths: Iterable[str]) -> list[Path]:
+    """Return the files of the modules that import paths name, without importing them; none for what is not found."""
+    found = (_module_file(path.partition(":")[0]) for path in paths)
+    return sorted({path for path in found if path is not None})
+
+
+def _module_file(module: str) -> Path | None:
+    places = None
+    for end in range(1, module.count(".") + 2):
+        spec = PathFinder.find_spec(".".join(module.split(".")[:end]), places)
+        if spec is None:
+            return None
+        places = list(spec.submodule_search_locations or [])
+    return Path(spec.origin) if spec and spec.origin else None

@@ -1,0 +1,102 @@
+"""Where a number came from: versions, commit, hardware, and the code that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+_COMMON = ("foundation/rng.py", "foundation/images.py", "foundation/files.py")
+_STAGES = {
+    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
+    "benchmark": (
+        *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
+        "degradations/fixed*.py",
+    ),
+    "train": (
+        "spec.py",
+        "datasets/patches.py",
+        "degradations/[!f]*.py",
+        "degradations/filters.py",
+        "networks/*.py",
+        "training/*.py",
+        "regularizers/base.py",
+        "regularizers/_*.py",
+    ),
+    "evaluate": ("evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "report": ("reporting/**/*.py", "reporting/templates/*"),
+}
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "basicsr",
+    "numpy",
+    "pillow",
+    "opencv-python-headless",
+    "pyiqa",
+    "snakemake",
+    "pandas",
+)
+
+
+def stage_modules(stage: str) -> list[Path]:
+    """Return the source files that decide the results of a stage, such as ``train``.
+
+    Rules have a digest of them as a parameter, so a changed metric repeats evaluation and what follows, no training.
+
+    Args:
+        stage: ``pack``, ``benchmark``, ``train``, ``evaluate`` or ``report``.
+    """
+    return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
+
+
+def regularizer_module(name: str) -> list[Path]:
+    """Return the file of a regularizer of this package; nothing for one given by import path."""
+    path = PACKAGE / "regularizers" / f"{name}.py"
+    return [path] if path.is_file() else []
+
+
+def code_digest(modules: list[Path]) -> str:
+    """Return the SHA-256 over the contents of source files, in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in modules:
+        content = path.read_bytes()
+        digest.update(f"{path.name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a number."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the checkout, with ``-dirty`` when it was changed, or ``unknown`` outside of git."""
+    try:
+        command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

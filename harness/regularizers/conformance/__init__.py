@@ -1,0 +1,1 @@
+"""What every regularizer must keep, its own or foreign, checked on small networks in seconds."""

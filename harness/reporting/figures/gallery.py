@@ -1,0 +1,196 @@
+"""Crops to look at: the images with the largest gain, the median gain and the largest loss, never chosen by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from scipy import ndimage
+
+from harness.foundation.images import Pixels
+from harness.reporting.figures.style import BAD, PAGE, save, styled
+from harness.reporting.rows.compared import REAL, Study
+from harness.reporting.rows.labels import degradation_label, method_label, metric_label
+from harness.reporting.rows.metric_rows import Block
+
+CROP = 24
+"""Side of a crop in low-resolution pixels."""
+
+_MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.38  # inches
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image to show and why.
+
+    Attributes:
+        reason: "largest gain", "median gain" or "largest loss" (or "smallest gain", if all gain).
+        gain: mean over trained methods and seeds (those with values) of the difference to the baseline, positive is
+            better.
+        scores: per method the metric's mean over seeds on this image.
+        seed: the seed whose networks are shown.
+    """
+
+    network: str
+    dataset: str
+    degradation: str
+    image: str
+    reason: str
+    gain: float
+    scores: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A case with its pixels: crops (h, w, 3) uint8 of equal size; None where a network is missing."""
+
+    case: Case
+    truth: Pixels
+    degraded: Pixels
+    results: Mapping[str, Pixels | None]
+
+
+def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[Case]:
+    """Return three cases per network: largest gain, median gain and largest loss over all images and degradations."""
+    return [case for block in laid_out if block.metric == metric for case in _cases(block, study)]
+
+
+def _cases(block: Block, study: Study) -> list[Case]:
+    trained = [name for name in block.methods if name not in (*study.seedless, study.baseline)]
+    shown = trained or [name for name in study.seedless if name in block.methods]
+    if study.baseline not in block.methods or not shown:
+        return []
+    places = [block.methods.index(name) for name in shown]
+    base = block.methods.index(study.baseline)
+    sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
+    found: list[tuple[float, str, str, int]] = []
+    for (dataset, degradation), values in block.values.items():
+        if degradation == REAL:
+            continue
+        gains = sign * _mean_of_known(np.concatenate(list(values[places] - values[base])))
+        found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
+    if not found:
+        return []
+    found.sort()
+    low = "largest loss" if found[0][0] < 0 else "smallest gain"
+    picks = {"largest gain": found[-1], "median gain": found[len(found) // 2], low: found[0]}
+    cases = []
+    for reason, (gain, dataset, degradation, index) in picks.items():
+        scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)
+        names = {name: float(score) for name, score in zip(block.methods, scores, strict=True)}
+        image = block.images[(dataset, degradation)][index]
+        cases.append(Case(block.network, dataset, degradation, image, reason, gain, names, block.seeds[0]))
+    return cases[: len(found)]
+
+
+def _mean_of_known(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the means over the first axis of those values that are finite; NaN where there are none."""
+    known = np.isfinite(values)
+    count = known.sum(0)
+    total = np.where(known, values, 0.0).sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def most_telling_window(results: Sequence[Pixels], side: int, step: int) -> tuple[int, int]:
+    """Return (top, left) of the ``side`` x ``side`` window where the results differ most, on multiples of ``step``.
+
+    The measure is the variance between the results, summed over the window; windows at the border are allowed.
+    """
+    spread = np.stack([result.astype(np.float64) for result in results]).var(0).sum(2)
+    summed = ndimage.uniform_filter(spread, side, origin=-(side // 2) + (1 - side % 2), mode="constant")
+    height, width = spread.shape
+    inside = summed[: max(height - side, 0) + 1 : step, : max(width - side, 0) + 1 : step]
+    top, left = np.unravel_index(int(np.argmax(inside)), inside.shape)
+    return int(top) * step, int(left) * step
+
+
+def make_strip(
+    case: Case, truth: Pixels, degraded: Pixels, upscale: Mapping[str, Callable[[Pixels], Pixels] | None], scale: int
+) -> Strip:
+    """Run every method on the whole image and cut the window where the trained ones differ most.
+
+    Args:
+        case: what to show.
+        truth: (H, W, 3) ground truth.
+        degraded: (H / scale, W / scale, 3).
+        upscale: method to its function of a whole image, None if it is missing.
+        scale: of super-resolution.
+    """
+    results = {name: run(degraded) if run else None for name, run in upscale.items()}
+    there = [pixels for pixels in results.values() if pixels is not None]
+    small = min(CROP, *degraded.shape[:2])
+    side = small * scale
+    top, left = most_telling_window(there or [truth], side, scale)
+
+    def cut(pixels: Pixels) -> Pixels:
+        return pixels[top : top + side, left : left + side]
+
+    low = degraded[top // scale : top // scale + small, left // scale : left // scale + small]
+    cuts = {name: None if pixels is None else cut(pixels) for name, pixels in results.items()}
+    return Strip(case, cut(truth), low, cuts)
+
+
+def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str = "gallery") -> list[Path]:
+    """Draw one row per case: ground truth, input (pixels repeated), each method with its score on the whole image."""
+    columns = 2 + max((len(strip.results) for strip in strips), default=3)
+    size = (PAGE - _MARGIN - columns * _GAP) / columns
+    height = size + _TITLE + _SCORE
+    rows = max(len(strips), 1)
+    with styled(PAGE, rows * height) as figure:
+        figure.set_layout_engine("none")
+        if not strips:
+            figure.text(0.5, 0.5, "no case to show: no image has values of all methods", ha="center")
+        for row, strip in enumerate(strips):
+            top = (rows - row) * height
+            _title(figure, strip.case, metric, (top - 0.04) / (rows * height))
+            for place, (title, score, pixels) in enumerate(_panels(strip, metric)):
+                left = _MARGIN + place * (size + _GAP)
+                box = (left / PAGE, (top - _TITLE - size) / (rows * height), size / PAGE, size / (rows * height))
+                _panel(figure, box, f"{title}\n{score}", pixels)
+        return save(figure, folder, name)
+
+
+def _title(figure: Figure, case: Case, metric: str, top: float) -> None:
+    label = metric_label(metric)
+    unit = f" {label.unit}" if label.unit else ""
+    where = f"{case.dataset}, {case.image}, {degradation_label(case.degradation)}"
+    text = f"{case.network}, {case.reason} ({label.difference(case.gain)}{unit}): {where}"
+    figure.text(_MARGIN / PAGE, top, text, va="top", fontsize=7)
+
+
+def _panels(strip: Strip, metric: str) -> list[tuple[str, str, Pixels | None]]:
+    """List title, score and pixels of a row's panels."""
+    label = metric_label(metric)
+    unit = f" {label.unit}" if label.unit else ""
+    scores = strip.case.scores
+    known = [score for score in scores.values() if np.isfinite(score)]
+    best = (max(known) if label.higher_is_better else min(known)) if known else None
+    panels: list[tuple[str, str, Pixels | None]] = [("ground truth", "", strip.truth), ("input", "", strip.degraded)]
+    for method, pixels in strip.results.items():
+        score = scores.get(method, float("nan"))
+        text = f"{label.value(score)}{unit}" + (" (best)" if score == best else "") if np.isfinite(score) else ""
+        panels.append((method_label(method), text, pixels))
+    return panels
+
+
+def _panel(figure: Figure, box: tuple[float, float, float, float], text: str, pixels: Pixels | None) -> None:
+    axis = figure.add_axes(box)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel(text, fontsize=6, labelpad=3)
+    if pixels is None:
+        axis.text(0.5, 0.5, "no weights", ha="center", va="center", color=BAD, transform=axis.transAxes)
+    else:
+        axis.imshow(enlarged(pixels), interpolation="nearest", aspect="auto")
+
+
+def enlarged(pixels: Pixels, least: int = 192) -> npt.NDArray[np.uint8]:
+    """Return the image with every pixel repeated until its sides have at least ``least`` pixels."""
+    factor = max(1, -(-least // min(pixels.shape[:2])))
+    return np.repeat(np.repeat(pixels, factor, 0), factor, 1)

@@ -1,0 +1,231 @@
+"""One self-contained HTML page per experiment."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from harness.foundation.files import write_text
+from harness.reporting.figures.captions import CAPTIONS
+from harness.reporting.files import figure_names
+from harness.reporting.page.ablation import Outcome, level_table
+from harness.reporting.page.protocol import Fact, protocol
+from harness.reporting.rows.cells import STATUSES
+from harness.reporting.rows.compared import AVERAGE, Study
+from harness.reporting.rows.labels import metric_label
+from harness.reporting.rows.metric_rows import blocks, load
+from harness.reporting.rows.run_records import Records, key_of, load_records
+from harness.reporting.statistics.comparison import comparisons
+from harness.reporting.statistics.costs import costs
+from harness.reporting.statistics.summary import summarize_blocks
+from harness.reporting.tables import render
+from harness.reporting.tables.cost import cost_table
+from harness.reporting.tables.equal_cost import equal_cost_table
+from harness.reporting.tables.formats import PlainTable
+from harness.reporting.tables.published import load_published, published_table
+from harness.reporting.tables.write import failures
+from harness.reporting.templates import render_template
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page: its name, caption and PNG as a data URI."""
+
+    name: str
+    caption: str
+    source: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """An ablation study in the page: a heading, what it asks, its table, and its figure if it was drawn."""
+
+    title: str
+    question: str
+    table: Markup
+    picture: Picture | None
+
+
+def write_report(
+    metrics: str | Path,
+    study: Study,
+    runs: str | Path,
+    figures: str | Path,
+    target: str | Path,
+    ablations: Iterable[tuple[Outcome, Path]] = (),
+) -> Path:
+    """Write the report of an experiment: one HTML file that needs nothing else and loads nothing.
+
+    Args:
+        metrics: the aggregated metrics file.
+        study: the experiment.
+        runs: the folder of all run folders.
+        figures: the folder with the PNG figures; one that is absent is left out.
+        target: the file to write.
+        ablations: the studies that have results, each with the folder of its figure.
+    """
+    frame = load(metrics)
+    records = load_records(study, runs)
+    laid_out = blocks(frame, study)
+    summary = summarize_blocks(laid_out, study)
+    equal_cost = equal_cost_table(laid_out, summary, study, records)
+    main, *others = _comparisons(summary, study, real=False)
+    published = published_table(summary, load_published(), study)
+    text = render_template(
+        "report.html.j2",
+        study=study,
+        protocol=protocol(study, records),
+        verdicts=_verdicts(summary, study),
+        main=main,
+        others=others,
+        photographs=_comparisons(summary, study, real=True),
+        pictures=_pictures(study, Path(figures)),
+        ablations=[_ablation(found, folder) for found, folder in ablations],
+        training=Markup(_training(study, records).html()),
+        equal_cost=Markup(equal_cost.html()) if equal_cost.rows else None,
+        cost=Markup(cost_table(costs(study, records), study).html()),
+        published=Markup(published.html()) if published.rows else None,
+        failures=Markup(failures(frame).html()) if (frame["status"] != STATUSES[0]).any() else None,
+        waiting=[run.name for run in study.runs if key_of(run) not in records.documents],
+        provenance=_provenance(records),
+        hashes=Markup(_hashes(study, records).html()),
+        commands=_commands(study),
+        specs=_specs(study, records),
+    )
+    write_text(target, text)
+    return Path(target)
+
+
+def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tuple[str, Markup]]:
+    found = [table for metric in study.metrics for table in comparisons(summary, study, metric, real=real)]
+    shown = [(table.heading, Markup(render.html_table(table))) for table in found]
+    return shown if shown or real else [("Results", Markup("<p>No values yet.</p>"))]
+
+
+def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
+    """Say in one sentence per trained method and network what the data support."""
+    rows = summary[summary["metric"] == study.metrics[0]]
+    rows = rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+    label = metric_label(study.metrics[0])
+    sentences = []
+    for network in study.networks:
+        inside = rows[rows["network"] == network]
+        last = inside[inside["column"] == inside["column"].iloc[-1]]
+        for row in last.to_dict("records"):
+            if row["method"] in (*study.seedless, study.baseline):
+                continue
+            name = f"{row['method']} on {network}"
+            if not np.isfinite(row["difference"]):
+                sentences.append(f"{name}: {row['state']}, nothing to compare.")
+                continue
+            unit = f" {label.unit}" if label.unit else ""
+            interval = f"{label.difference(row['low'])} to {label.difference(row['high'])}"
+            better = (row["difference"] > 0) == label.higher_is_better
+            claim = "better" if better else "worse"
+            if not row["significant"]:
+                known = f" (p = {row['p_holm']:.2g} after Holm's correction)" if np.isfinite(row["p_holm"]) else ""
+                claim = f"not shown to differ{known}"
+            gain = f"{label.difference(row['difference'])}{unit}"
+            sentences.append(
+                f"{name}: {gain} against {study.baseline} (95% interval {interval}); "
+                f"{claim}. With these seeds and images, a true difference of {label.value(row['detectable'])}{unit} "
+                "would be found four times in five."
+            )
+    return sentences
+
+
+def _pictures(study: Study, folder: Path) -> list[Picture]:
+    found = (_picture(folder / f"{name}.png", name, CAPTIONS[name]) for name in figure_names(study))
+    return [picture for picture in found if picture is not None]
+
+
+def _picture(path: Path, name: str, caption: str) -> Picture | None:
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    width = int.from_bytes(content[16:20], "big")
+    return Picture(name, caption, f"data:image/png;base64,{base64.b64encode(content).decode()}", width // 2)
+
+
+def _ablation(found: Outcome, folder: Path) -> Ablation:
+    file = found.ablation.file
+    name, caption = f"ablation-{found.ablation.name}", f"{file.title}. {CAPTIONS['ablation']}"
+    picture = _picture(folder / "figure.png", name, caption)
+    return Ablation(file.title, file.question, Markup(level_table(found).html()), picture)
+
+
+def _training(study: Study, records: Records) -> PlainTable:
+    rows = []
+    for run in study.runs:
+        document = records.documents.get(key_of(run))
+        first, last = (document or {}).get("heldout_l1_initial"), (document or {}).get("heldout_l1_final")
+        if document is None or first is None or last is None:
+            rows.append((run.name, "not trained yet", "", ""))
+        else:
+            rows.append((run.name, f"{first:.5f}", f"{last:.5f}", f"{last / first:.2f}" if first else ""))
+    caption = (
+        "L1 loss on a fixed held-out batch of degraded pairs of the training distribution (images in [0, 1]), with the "
+        "initial weights and at the end. It must fall; how far says nothing about generalization."
+    )
+    header = ("run", "initial", "final", "final / initial")
+    return PlainTable("heldout", caption, header, tuple(rows), frozenset({1, 2, 3}))
+
+
+def _provenance(records: Records) -> list[Fact]:
+    documents = list(records.documents.values())
+
+    def distinct(values: list[str]) -> str:
+        return "; ".join(sorted(set(values))) or "nothing trained yet"
+
+    versions = [", ".join(f"{k} {v}" for k, v in sorted(doc.get("versions", {}).items())) for doc in documents]
+    hardware = [", ".join(f"{k}: {v}" for k, v in sorted(doc.get("hardware", {}).items())) for doc in documents]
+    return [
+        Fact("versions", distinct(versions)),
+        Fact("hardware", distinct(hardware)),
+        Fact("git commit", distinct([str(doc.get("git_commit")) for doc in documents])),
+        Fact("training data (SHA-256)", distinct([str(doc.get("data_sha256")) for doc in documents])),
+    ]
+
+
+def _hashes(study: Study, records: Records) -> PlainTable:
+    rows = [
+        (run.name, str(records.documents[key_of(run)].get("spec_hash", "")))
+        for run in study.runs
+        if key_of(run) in records.documents
+    ]
+    caption = (
+        "Spec hash of every run: SHA-256 of its complete description (network, regularizer, data, schedule, seed)."
+    )
+    return PlainTable("hashes", caption, ("run", "spec hash"), tuple(rows))
+
+
+def _commands(study: Study) -> list[tuple[str, str]]:
+    file = study.experiment or f"configs/experiments/{study.name}.yaml"
+    call = "python -m harness"
+    commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
+    commands += [(f"images of {name}", f"{call} benchmark {file} {name}") for name in study.datasets]
+    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in study.references]
+    commands += [(f"cells of {m.name}", f"{call} evaluate {file} --external {m.name}") for m in study.externals]
+    for run in study.runs:
+        shown = f"{run.network}, {run.variant}, seed {run.seed}"
+        commands.append((f"training of {shown}", f"{call} train {file} --run {run.name}"))
+        commands.append((f"cells of {shown}", f"{call} evaluate {file} --run {run.name}"))
+    return [*commands, ("tables of what is there", f"{call} aggregate {file} --partial && {call} tables {file}")]
+
+
+def _specs(study: Study, records: Records) -> list[tuple[str, str]]:
+    """Return the complete spec of the first finished run of each network and method, as JSON text."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for run in study.runs:
+        document = records.documents.get(key_of(run))
+        if document is not None and (run.network, run.variant) not in found:
+            found[(run.network, run.variant)] = (run.name, json.dumps(document["spec"], indent=2, sort_keys=True))
+    return list(found.values())

@@ -1,0 +1,208 @@
+"""What reporting needs to know of an experiment: its methods, seeds, sets and metrics, in the order to show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from harness.evaluation.external_entry import ExternalModel
+from harness.experiment import Experiment, Run
+from harness.experiment.ablations import Ablation
+from harness.foundation.errors import HarnessError
+
+REAL = "real"
+"""The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
+
+AVERAGE = "average"
+"""The name of a mean over data sets (as a scope) or over degradations (as a column)."""
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """One training run: ``name`` is its folder below ``results/runs``."""
+
+    name: str
+    network: str
+    variant: str
+    regularizer: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """One degradation of one data set and the metrics asked for on it."""
+
+    dataset: str
+    degradation: str
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The comparison that tables, figures and the report describe.
+
+    Attributes:
+        name: the experiment's name; it also seeds every random number of the statistics.
+        description: one paragraph for the report.
+        networks: network names, one block of the main table each.
+        methods: trained variants in the order to show them.
+        references: untrained methods such as ``bicubic``, shown before the trained ones.
+        externals: models from outside, shown between the two: one checkpoint each, without a seed.
+        seeds: training seeds.
+        sets: what every method is evaluated on.
+        baseline: the variant that differences refer to.
+        runs: the training runs; a variant may lack some networks or seeds.
+        scale: the factor of super-resolution.
+        experiment: path of the experiment's file, for the commands in the report.
+        annealed: the variants whose noise is annealed during training, for the figure of that.
+    """
+
+    name: str
+    description: str
+    networks: tuple[str, ...]
+    methods: tuple[str, ...]
+    references: tuple[str, ...]
+    seeds: tuple[int, ...]
+    sets: tuple[EvaluationSet, ...]
+    baseline: str
+    runs: tuple[StudyRun, ...]
+    scale: int = 4
+    experiment: str = ""
+    annealed: tuple[str, ...] = ()
+    externals: tuple[ExternalModel, ...] = ()
+    _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        if self.baseline not in self.methods + self.references:
+            raise HarnessError(
+                f"{self.name}: baseline: {self.baseline!r} is not among the methods "
+                f"({', '.join(self.references + self.methods)}); name one of them"
+            )
+        for run in self.runs:
+            self._index[(run.network, run.variant, run.seed)] = run
+
+    @cached_property
+    def seedless(self) -> tuple[str, ...]:
+        """References, then models from outside: what no seed of the study has a part in."""
+        return self.references + tuple(model.name for model in self.externals)
+
+    @cached_property
+    def all_methods(self) -> tuple[str, ...]:
+        """References, then models from outside, then trained variants."""
+        return self.seedless + self.methods
+
+    def external(self, method: str) -> ExternalModel | None:
+        """Return the model from outside of that name, or None if the method is none."""
+        return next((model for model in self.externals if model.name == method), None)
+
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """Data sets in the order in which ``sets`` first names them."""
+        return _ordered(item.dataset for item in self.sets)
+
+    @cached_property
+    def degradations(self) -> tuple[str, ...]:
+        """Degradations in the order in which ``sets`` first names them."""
+        return _ordered(item.degradation for item in self.sets)
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics in the order in which ``sets`` first names them; the first one is the main table's."""
+        return _ordered(metric for item in self.sets for metric in item.metrics)
+
+    def run(self, network: str, variant: str, seed: int) -> StudyRun | None:
+        """Return the run of this cell, or None if the experiment has none."""
+        return self._index.get((network, variant, seed))
+
+    def methods_of(self, network: str) -> tuple[str, ...]:
+        """Return the references, the models from outside and those variants that are trained on ``network``.
+
+        A model from outside whose network is another one of the study's is left out: it stands with that network.
+        """
+        trained = {run.variant for run in self.runs if run.network == network}
+        others = set(self.networks) - {network}
+        outside = tuple(model.name for model in self.externals if model.network not in others)
+        return self.references + outside + tuple(method for method in self.methods if method in trained)
+
+    @classmethod
+    def product(
+        cls,
+        name: str,
+        *,
+        networks: Sequence[str] = ("srresnet",),
+        methods: Sequence[str] = ("baseline", "dropout"),
+        references: Sequence[str] = ("bicubic",),
+        seeds: Sequence[int] = (0,),
+        datasets: Sequence[str] = ("Set5",),
+        degradations: Sequence[str] = ("clean",),
+        metrics: Sequence[str] = ("psnr_rgb",),
+        baseline: str = "baseline",
+        description: str = "",
+    ) -> Study:
+        """Build the full product: every variant on every network and seed, every degradation of every data set."""
+        runs = tuple(
+            StudyRun(f"{network}.{method}.s{seed}.00000000", network, method, method.split("_q")[0], seed)
+            for network in networks
+            for method in methods
+            for seed in seeds
+        )
+        sets = tuple(
+            EvaluationSet(dataset, degradation, tuple(metrics)) for dataset in datasets for degradation in degradations
+        )
+        return cls(
+            name, description, tuple(networks), tuple(methods), tuple(references), tuple(seeds), sets, baseline, runs
+        )
+
+
+def study_of(experiment: Experiment) -> Study:
+    """Return what reporting needs to know of an experiment."""
+    annealed = [run.variant for run in experiment.runs if run.spec.regularizer.options.get("order", "none") != "none"]
+    return Study(
+        name=experiment.name,
+        description=experiment.file.description,
+        networks=experiment.file.networks,
+        methods=experiment.file.variants,
+        references=experiment.file.references,
+        seeds=experiment.file.seeds,
+        sets=_sets(experiment),
+        baseline=experiment.file.baseline,
+        runs=_runs(experiment.runs),
+        scale=experiment.file.scale,
+        experiment=str(experiment.path),
+        annealed=_ordered(annealed),
+        externals=experiment.externals,
+    )
+
+
+def study_of_ablation(ablation: Ablation) -> Study:
+    """Return what reporting needs to know of a study: its levels are the methods, its control is the baseline."""
+    experiment = ablation.experiment
+    return replace(
+        study_of(experiment),
+        name=f"{experiment.name}: {ablation.file.title}",
+        description=ablation.file.question,
+        methods=ablation.levels,
+        references=(),
+        baseline=ablation.file.control,
+        runs=_runs(ablation.runs),
+        annealed=(),
+        externals=(),
+    )
+
+
+def _runs(runs: Iterable[Run]) -> tuple[StudyRun, ...]:
+    return tuple(StudyRun(run.name, run.network, run.variant, run.regularizer, run.seed) for run in runs)
+
+
+def _sets(experiment: Experiment) -> tuple[EvaluationSet, ...]:
+    return tuple(
+        EvaluationSet(item.dataset, degradation, item.metrics)
+        for item in experiment.evaluation.sets
+        for degradation in item.degradations
+    )
+
+
+def _ordered(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,1 @@
+"""From rows to claims: paired comparisons, their intervals and tests."""

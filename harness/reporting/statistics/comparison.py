@@ -1,0 +1,213 @@
+"""The papers' table: methods against degradations, with differences to the baseline, for one metric and scope."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.rows.compared import AVERAGE, REAL, Study
+from harness.reporting.rows.labels import MetricLabel, compares, degradation_label, metric_label, short_degradation
+from harness.reporting.statistics.paired import ALPHA, LEVEL
+
+_SHOWN = [
+    *("network", "method", "column", "state", "failed", "missing", "total", "seeds", "seeds_total"),
+    *("mean", "difference", "low", "high", "significant", "best_significant"),
+]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as text.
+
+    Attributes:
+        value: the mean ("25.67"), or what became of the cell ("failed 3/15", "missing").
+        gain: difference to the baseline with sign ("+0.78"), "" where there is none.
+        low, high: ends of its 95% interval, with signs.
+        half: half the interval's width.
+        star: the difference is significant.
+        bold: the best of its column, significantly better than every other method.
+        partial: "2/3" if only two of three seeds have values, else "".
+        number: the mean, to sort by.
+    """
+
+    value: str
+    gain: str = ""
+    low: str = ""
+    high: str = ""
+    half: str = ""
+    star: bool = False
+    bold: bool = False
+    partial: str = ""
+    number: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column."""
+
+    metric: str
+    label: MetricLabel
+    scope: str
+    columns: tuple[str, ...]
+    baseline: str
+    blocks: dict[str, dict[str, tuple[Cell, ...]]]
+    caption: str
+    gain_caption: str
+    notes: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """The metric and where it was measured."""
+        where = {AVERAGE: "average over data sets", REAL: "real photographs"}.get(self.scope, self.scope)
+        return f"{self.label.axis}: {where}"
+
+    @property
+    def kind(self) -> str:
+        """What a column stands for."""
+        return "data set" if self.scope == REAL else "degradation"
+
+    def short(self, column: str) -> str:
+        """Return a column's heading in few letters."""
+        return column if self.scope == REAL else short_degradation(column)
+
+    def title(self, column: str) -> str:
+        """Return a column's heading in words."""
+        return column if self.scope == REAL else degradation_label(column)
+
+
+def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> Comparison | None:
+    """Lay out one metric on one scope (a data set, "average" or "real"); None if nothing belongs there."""
+    rows = summary[(summary["metric"] == metric) & (summary["scope"] == scope)]
+    if rows.empty:
+        return None
+    label = metric_label(metric)
+    order = (*(study.datasets if scope == REAL else study.degradations), AVERAGE)
+    columns = tuple(name for name in order if (rows["column"] == name).any())
+    cells = {(row["network"], row["method"], row["column"]): row for row in rows[_SHOWN].to_dict("records")}
+    blocks = {
+        network: {
+            method: tuple(cell_of(cells.get((network, method, column)), label) for column in columns)
+            for method in study.methods_of(network)
+        }
+        for network in study.networks
+    }
+    return Comparison(
+        metric=metric,
+        label=label,
+        scope=scope,
+        columns=columns,
+        baseline=study.baseline,
+        blocks=blocks,
+        caption=_caption(rows, study, label, scope, columns),
+        gain_caption=_gain_caption(rows, study, label),
+        notes=tuple(_notes(rows, study)),
+    )
+
+
+def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
+    """Return the scopes of a metric: the average over data sets, if there is one, each data set, real photographs."""
+    present = set(summary.loc[summary["metric"] == metric, "scope"])
+    return [name for name in (AVERAGE, *study.datasets, REAL) if name in present]
+
+
+def comparisons(summary: pd.DataFrame, study: Study, metric: str, *, real: bool) -> list[Comparison]:
+    """Lay out a metric on all scopes of degraded sets, or on real photographs."""
+    names = [scope for scope in scopes(summary, study, metric) if (scope == REAL) == real]
+    return [table for scope in names if (table := comparison(summary, study, metric, scope)) is not None]
+
+
+def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
+    """Return a row of :mod:`harness.reporting.statistics.summary` as text; None is a cell that the study lacks."""
+    if row is None:
+        return Cell("–")
+    if row["state"] == "failed":
+        return Cell(f"failed {row['failed']}/{row['total']}")
+    if row["state"] == "missing":
+        every = row["missing"] == row["total"]
+        return Cell("missing" if every else f"missing {row['missing']}/{row['total']}")
+    partial = f"{row['seeds']}/{row['seeds_total']}" if row["state"] == "partial" else ""
+    mean = float(row["mean"])
+    cell = Cell(label.value(mean), bold=bool(row["best_significant"]), partial=partial, number=mean)
+    if not np.isfinite(row["difference"]):
+        return cell
+    low, high = float(row["low"]), float(row["high"])
+    known = np.isfinite(low)
+    return replace(
+        cell,
+        gain=label.difference(float(row["difference"])),
+        low=label.difference(low) if known else "",
+        high=label.difference(high) if known else "",
+        half=label.value((high - low) / 2) if known else "",
+        star=bool(row["significant"]),
+    )
+
+
+def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, columns: tuple[str, ...]) -> str:
+    trained = rows[~rows["method"].isin(study.seedless)]
+    seeds = int(trained["seeds_total"].max()) if len(trained) else 0
+    images = int(rows["images"].max())
+    over = f"{images} image{'s' * (images != 1)}"
+    where = f"of {scope}"
+    if scope in (AVERAGE, REAL):
+        names = _datasets(study, rows, scope)
+        where = f"of {_listed(names)}" + (", each data set weighing the same" if len(names) > 1 else "")
+    text = f"{label.axis}, mean over {seeds} training seed{'s' * (seeds != 1)} and {over} {where}. {label.direction} "
+    text += f"Bold: the best method of its column, if it beats every other one significantly (p < {ALPHA:g}, Holm)."
+    if AVERAGE in columns:
+        text += f' "average": mean over the {"data sets" if scope == REAL else "degradations"}.'
+    if scope == REAL:
+        text += " Nobody degraded these photographs: " + (
+            "their ground truth is a second photograph of the same scene."
+            if compares(str(rows["metric"].iloc[0]))
+            else "there is no ground truth, and the metric judges the results alone."
+        )
+    return text
+
+
+def _datasets(study: Study, rows: pd.DataFrame, scope: str) -> list[str]:
+    """Return the data sets behind an average of degraded sets, or behind the table of real photographs."""
+    metric, real = rows["metric"].iloc[0], scope == REAL
+    sets = [item for item in study.sets if metric in item.metrics and (item.degradation == REAL) == real]
+    return list(dict.fromkeys(item.dataset for item in sets))
+
+
+def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
+    unit = f" in {label.unit}" if label.unit else ""
+    tests = int(rows["p"].notna().sum())
+    text = f"Difference to {study.baseline}{unit}, paired by seed and image, with its {LEVEL:.0%} interval"
+    trained = rows[~rows["method"].isin(study.seedless)]
+    if len(trained) and trained["seeds"].max() > 1:
+        text += (
+            ": hierarchical bootstrap over seeds, then images; Student's t. *: p < "
+            f"{ALPHA:g} after Holm's correction over the {tests} comparisons of this table, by permutation over images "
+            "and by t over seeds and images (the larger p counts)."
+        )
+    else:
+        text += (
+            f" over images only. *: p < {ALPHA:g} after Holm's correction over the {tests} comparisons of this table "
+            "(permutation and t over images). With one seed, neither says anything about other seeds."
+        )
+    return text
+
+
+def _notes(rows: pd.DataFrame, study: Study) -> list[str]:
+    notes = []
+    outside = [model.name for model in study.externals if (rows["method"] == model.name).any()]
+    if outside:
+        text = "one checkpoint each; a difference holds for that checkpoint, not for other trainings of its method."
+        notes.append(f"{_listed(outside)}: weights from outside, {text}")
+    if (rows["state"] == "partial").any():
+        notes.append("°: some seeds have no values yet; the mean is over the others.")
+    if (rows["state"] == "failed").any():
+        notes.append("failed k/n: k of the n values behind this cell could not be measured; see failures.md.")
+    if (rows["state"] == "missing").any():
+        notes.append("missing: not evaluated yet; see failures.md.")
+    return notes
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

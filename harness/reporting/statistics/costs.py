@@ -1,0 +1,76 @@
+"""What training cost: time, images, memory and energy, with the held-out loss at equal cost.
+
+These numbers are measurements of one machine: they have a table of their own, because the others must not change when
+the same experiment runs again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.rows.compared import Study
+from harness.reporting.rows.run_records import Key, Records
+
+
+def costs(study: Study, records: Records) -> pd.DataFrame:
+    """Return the mean cost of each network and method over its finished runs.
+
+    Columns: network, method, runs, seconds, relative (to the baseline's seconds), images (degraded images seen),
+    images_per_second, memory (bytes), energy (joules; NaN if not measured), devices, heldout (final held-out L1) and
+    heldout_equal: held-out L1 when as much time had passed as the baseline's whole training took (the last
+    measurement before; the learning rate is then not at its end, which favours cheaper methods).
+    """
+    rows = []
+    for network in study.networks:
+        base = _seconds(records, network, study.baseline)
+        for method in study.methods_of(network):
+            keys = [key for key in records.documents if key[:2] == (network, method)]
+            found = [records.documents[key] for key in keys]
+            if found:
+                rows.append({"network": network, "method": method} | _cost(found) | {"relative": np.nan})
+                rows[-1]["relative"] = rows[-1]["seconds"] / base if base else np.nan
+                rows[-1]["heldout_equal"] = float(
+                    np.mean([_heldout_equal(records, key, study.baseline) for key in keys])
+                )
+    names = ["network", "method", "runs", "seconds", "relative", "images", "images_per_second", "memory", "energy"]
+    return pd.DataFrame(rows, columns=[*names, "devices", "heldout", "heldout_equal"])
+
+
+def _seconds(records: Records, network: str, method: str) -> float:
+    values = [float(doc["seconds"]) for key, doc in records.documents.items() if key[:2] == (network, method)]
+    return float(np.mean(values)) if values else 0.0
+
+
+def _cost(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    def mean(name: str) -> float:
+        values = [doc.get(name) for doc in documents]
+        return float(np.mean([np.nan if value is None else float(value) for value in values]))
+
+    trainings = [doc["spec"]["training"] for doc in documents]
+    devices = {str(doc.get("hardware", {}).get("gpu") or doc.get("hardware", {}).get("cpu", "")) for doc in documents}
+    return {
+        "runs": len(documents),
+        "seconds": mean("seconds"),
+        "images": float(np.mean([float(item["iterations"]) * float(item["batch_size"]) for item in trainings])),
+        "images_per_second": mean("images_per_second"),
+        "memory": mean("peak_memory_bytes"),
+        "energy": mean("energy_joules"),
+        "devices": ", ".join(sorted(devices)),
+        "heldout": mean("heldout_l1_final"),
+    }
+
+
+def _heldout_equal(records: Records, key: Key, baseline: str) -> float:
+    """Return the last held-out L1 measured before the baseline of the same seed would have been done."""
+    document, history = records.documents[key], records.histories.get(key)
+    base = records.documents.get((key[0], baseline, key[2]))
+    if history is None or base is None:
+        return float("nan")
+    iterations = float(document["spec"]["training"]["iterations"])
+    reached = iterations * min(1.0, float(base["seconds"]) / float(document["seconds"]))
+    measured = history.dropna(subset=["heldout_l1"])
+    measured = measured[measured["iteration"] <= reached]
+    return float(measured["heldout_l1"].iloc[-1]) if len(measured) else float("nan")

@@ -1,0 +1,1 @@
+"""Statistics as text: Markdown, CSV, LaTeX and HTML."""

@@ -1,0 +1,148 @@
+"""The comparison table as Markdown (for a terminal), LaTeX and HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from harness.reporting.rows.compared import AVERAGE
+from harness.reporting.rows.labels import method_label
+from harness.reporting.statistics.comparison import Cell, Comparison
+from harness.reporting.tables.formats import WIDTH, latex_escape, latex_float, markdown_table, wrap
+
+
+def markdown(table: Comparison) -> str:
+    """Return values and differences as Markdown, no wider than a terminal of 120 columns."""
+    parts = [f"## {table.heading}\n", wrap(table.caption) + "\n"]
+    parts += [_titled(table, network, _values(table, rows)) for network, rows in table.blocks.items()]
+    gains = [_titled(table, network, text) for network, rows in table.blocks.items() if (text := _gains(table, rows))]
+    if gains:
+        parts += [wrap(table.gain_caption) + "\n", *gains]
+    parts += [wrap(note) + "\n" for note in table.notes]
+    return "\n".join(parts)
+
+
+def _titled(table: Comparison, network: str, text: str) -> str:
+    return text if len(table.blocks) == 1 else f"### {network}\n\n{text}"
+
+
+def _values(table: Comparison, rows: dict[str, tuple[Cell, ...]]) -> str:
+    """Methods down, degradations (or data sets) across; room for bold markers is kept so that digits stay aligned."""
+    bold = any(cell.bold for cells in rows.values() for cell in cells)
+    header = [table.short(name) for name in table.columns]
+    body = [[_padded(cell, bold) for cell in cells] for cells in rows.values()]
+    return _split("method", list(rows), header, body)
+
+
+def _padded(cell: Cell, bold: bool) -> str:
+    text = cell.value + ("°" if cell.partial else "")
+    if cell.bold:
+        return f"**{text}**"
+    return f"{text}  " if bold and np.isfinite(cell.number) else text
+
+
+def _gains(table: Comparison, rows: dict[str, tuple[Cell, ...]]) -> str:
+    """Degradations (or data sets) down, methods across, so that each interval can be written out."""
+    methods = [name for name in rows if name != table.baseline]
+    if not any(cell.gain for name in methods for cell in rows[name]):
+        return ""
+    names = [table.short(name) for name in table.columns]
+    body = [[_interval(rows[name][index]) for name in methods] for index in range(len(table.columns))]
+    return _split(table.kind, names, methods, body)
+
+
+def _interval(cell: Cell) -> str:
+    if not cell.gain:
+        return cell.value if not np.isfinite(cell.number) else ""
+    interval = f" [{cell.low}, {cell.high}]" if cell.low else ""
+    return f"{cell.gain}{interval}{'*' if cell.star else ' '}"
+
+
+def _split(corner: str, names: list[str], header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return one Markdown table, or several below each other if the columns do not fit the terminal."""
+    widths = [max(3, len(head), *(len(row[index]) for row in body)) + 3 for index, head in enumerate(header)]
+    room = WIDTH - max(len(name) for name in [corner, *names]) - 4
+    groups: list[list[int]] = [[]]
+    for index, width in enumerate(widths):
+        if groups[-1] and sum(widths[other] for other in groups[-1]) + width > room:
+            groups.append([])
+        groups[-1].append(index)
+    tables = []
+    for group in groups:
+        rows = [[name, *(row[index] for index in group)] for name, row in zip(names, body, strict=True)]
+        numeric = frozenset(range(1, len(group) + 1))
+        tables.append(markdown_table([corner, *(header[index] for index in group)], rows, numeric))
+    return "\n".join(tables)
+
+
+def latex(table: Comparison) -> str:
+    """Return a ``table*`` with booktabs rules: under each value its difference and half its interval."""
+    lines = [" & ".join(["", *(latex_escape(table.short(name)) for name in table.columns)]) + r" \\", r"\midrule"]
+    for index, (network, rows) in enumerate(table.blocks.items()):
+        if len(table.blocks) > 1:
+            rule = [r"\midrule"] if index else []
+            title = rf"\multicolumn{{{len(table.columns) + 1}}}{{@{{}}l}}{{\emph{{{latex_escape(network)}}}}} \\"
+            lines += [*rule, title]
+        for method, cells in rows.items():
+            lines.append(" & ".join([latex_escape(method_label(method)), *map(_latex_value, cells)]) + r" \\")
+            if any(cell.gain for cell in cells):
+                lines.append(" & ".join(["", *map(_latex_gain, cells)]) + r" \\")
+    notes = "".join(" " + latex_escape(note) for note in table.notes)
+    caption = latex_escape(f"{table.caption} Below: {_lower(table.gain_caption)}") + notes
+    return latex_float(f"{table.metric}-{table.scope}", caption, "l" + "r" * len(table.columns), lines)
+
+
+def _latex_value(cell: Cell) -> str:
+    text = latex_escape(cell.value + ("°" if cell.partial else ""))
+    return rf"\textbf{{{text}}}" if cell.bold else text
+
+
+def _latex_gain(cell: Cell) -> str:
+    if not cell.gain:
+        return ""
+    half = rf"\pm {cell.half}" if cell.half else ""
+    return rf"{{\scriptsize ${cell.gain}{half}{'^{*}' if cell.star else ''}$}}"
+
+
+def html_table(table: Comparison) -> str:
+    """Return a ``<table>``: under each value its difference; intervals as titles; sort keys in ``data-sort``."""
+    head = "".join(f'<th scope="col" class="n">{html.escape(table.title(name))}</th>' for name in table.columns)
+    body = "\n".join(_html_rows(table))
+    notes = "".join(f" {html.escape(note)}" for note in table.notes)
+    caption = f"{html.escape(table.caption)} Below: {html.escape(_lower(table.gain_caption))}{notes}"
+    return (
+        f'<table class="sortable comparison">\n<caption><span>{caption}</span></caption>\n'
+        f'<thead><tr><th scope="col">method</th>{head}</tr></thead>\n{body}\n</table>\n'
+    )
+
+
+def _html_rows(table: Comparison) -> Iterator[str]:
+    for network, rows in table.blocks.items():
+        yield "<tbody>"
+        if len(table.blocks) > 1:
+            span = f'scope="rowgroup" colspan="{len(table.columns) + 1}"'
+            yield f'<tr class="block"><th {span}>{html.escape(network)}</th></tr>'
+        for method, cells in rows.items():
+            line = "".join(_html_cell(cell, table.columns[index]) for index, cell in enumerate(cells))
+            yield f'<tr><th scope="row">{html.escape(method_label(method))}</th>{line}</tr>'
+        yield "</tbody>"
+
+
+def _html_cell(cell: Cell, column: str) -> str:
+    kind = "n" + (" avg" if column == AVERAGE else "") + ("" if np.isfinite(cell.number) else " bad")
+    sort = f' data-sort="{cell.number:.6f}"' if np.isfinite(cell.number) else ""
+    value = html.escape(cell.value)
+    value = f"<strong>{value}</strong>" if cell.bold else value
+    partial = f'<sup title="seeds with values">{cell.partial}</sup>' if cell.partial else ""
+    if not cell.gain:
+        return f'<td class="{kind}"{sort}>{value}{partial}</td>'
+    title = f' title="95% interval {cell.low} to {cell.high}"' if cell.low else ""
+    half = f"±{cell.half}" if cell.half else ""
+    star = "<sup>*</sup>" if cell.star else ""
+    return f'<td class="{kind}"{sort}{title}>{value}{partial}<small>{cell.gain}{half}{star}</small></td>'
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

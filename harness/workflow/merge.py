@@ -1,0 +1,198 @@
+"""Results of several machines in one folder: finished runs, their metrics and, if asked for, states to go on from.
+
+Nothing is ever overwritten. Equal files are fine, a run whose weights or history differ is a conflict and is left
+alone with its metrics. Snakemake's records of the copied files come along, so that it knows them as its own: it repeats
+nothing, and later repeats what changed code or data ask for.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.foundation import layout
+from harness.foundation.errors import HarnessError
+from harness.foundation.files import copy_file
+from harness.networks.weights import read_metadata
+from harness.spec import RunSpec
+
+WEIGHTS, HISTORY, RECORD = "weights.safetensors", "history.csv", "run.json"
+
+_RESULT = (HISTORY, WEIGHTS)  # two trainings of the same spec agree in these; the record tells seconds and hardware
+_METADATA = Path(".snakemake/metadata")
+
+
+@dataclass
+class Merge:
+    """What merging found and, unless it was a rehearsal, did.
+
+    Attributes:
+        copied: files that are new, relative to the results folder.
+        equal: how many runs and metrics were there already.
+        unfinished: runs that other folders have not finished, one line each.
+        problems: conflicts and broken runs, one line each; nothing of them was copied.
+    """
+
+    copied: list[Path] = field(default_factory=list)
+    equal: int = 0
+    unfinished: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def merge(folders: Sequence[Path], into: Path, with_state: bool = False, dry_run: bool = False) -> Merge:
+    """Copy what other results folders have and ``into`` lacks.
+
+    Args:
+        folders: results folders, or checkouts that hold one.
+        into: the results folder to complete.
+        with_state: copy the states of runs that are finished nowhere.
+        dry_run: only say what would be done.
+
+    Raises:
+        HarnessError: a folder holds no results, or the disk is full.
+    """
+    found = Merge()
+    planned: dict[Path, Path] = {}  # target below `into` to source
+    for folder in [_results(folder, into) for folder in folders]:
+        for source, name in _files(folder, into, with_state, planned, found):
+            planned[name] = source
+    for name, source in planned.items():
+        if not dry_run:
+            copy_file(source, into / name)
+            _copy_metadata(source, into / name, name)
+        found.copied.append(name)
+    return found
+
+
+def _results(folder: Path, into: Path) -> Path:
+    """Return the results folder that ``folder`` is or holds."""
+    for candidate in (folder / layout.RESULTS, folder):
+        if any((candidate / part.name).is_dir() for part in (layout.RUNS, layout.METRICS, layout.STATE)):
+            if candidate.resolve() == into.resolve():
+                raise HarnessError(f"merge: {folder}: that is the folder to merge into; name other ones")
+            return candidate
+    raise HarnessError(f"merge: {folder}: no results there; name a folder with runs/ and metrics/ in it")
+
+
+def _files(
+    folder: Path, into: Path, with_state: bool, planned: dict[Path, Path], found: Merge
+) -> Iterator[tuple[Path, Path]]:
+    """Yield (source, name below the results folder) of everything to copy from one folder, inputs before outputs."""
+    refused: set[str] = set()
+    for run in _folders(folder / layout.RUNS.name):
+        problem = _problem(run)
+        if problem is None and not (run / WEIGHTS).is_file():
+            found.unfinished.append(f"{run}: not finished there")
+            refused.add(run.name)
+            continue
+        name = Path(layout.RUNS.name) / run.name
+        there = {file: _present(name / file, into, planned) for file in (HISTORY, RECORD, WEIGHTS)}
+        problem = problem or _conflict(run, there)
+        if problem:
+            found.problems.append(problem)
+            refused.add(run.name)
+        elif there[WEIGHTS]:
+            found.equal += 1
+        else:
+            yield from ((run / file, name / file) for file in there)
+    for path in sorted((folder / layout.METRICS.name).glob("*/*.parquet")):
+        name = path.relative_to(folder)
+        known = _present(name, into, planned)
+        if path.parent.name in refused:
+            continue
+        if known is None:
+            yield path, name
+        elif _equal(path, known):
+            found.equal += 1
+        else:
+            found.problems.append(f"{path}: other bytes than {known}; delete the one that is wrong")
+    if with_state:
+        yield from _states(folder, into, planned, found)
+
+
+def _states(folder: Path, into: Path, planned: dict[Path, Path], found: Merge) -> Iterator[tuple[Path, Path]]:
+    """Yield the generations of runs that have neither weights nor a state here."""
+    finished = {path.parent.name.rpartition(".")[2] for path in (into / layout.RUNS.name).glob(f"*/{WEIGHTS}")}
+    finished |= {path.parent.name.rpartition(".")[2] for path in planned if path.name == WEIGHTS}
+    begun = {path.parent.name for path in planned if path.parts[0] == layout.STATE.name}
+    for state in _folders(folder / layout.STATE.name):
+        generations = sorted(state.glob("iteration-*.state"))
+        if state.name[:8] in finished or not generations:
+            continue
+        if state.name in begun or any((into / layout.STATE.name / state.name).glob("iteration-*.state")):
+            found.unfinished.append(f"{state}: begun here too; each keeps its own")
+            continue
+        yield from ((path, path.relative_to(folder)) for path in generations)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.glob("*") if path.is_dir())
+
+
+def _present(name: Path, into: Path, planned: dict[Path, Path]) -> Path | None:
+    """Return the file that ``name`` stands for already: here, or in a folder looked at before."""
+    return into / name if (into / name).is_file() else planned.get(name)
+
+
+def _problem(run: Path) -> str | None:
+    """Return what is wrong with a run's folder in itself, in one line."""
+    if not (run / WEIGHTS).is_file():
+        return None
+    try:
+        record = json.loads((run / RECORD).read_text())
+        spec = RunSpec.model_validate_json(json.dumps(record["spec"]))
+        written = read_metadata(run / WEIGHTS).get("spec_hash")
+    except (HarnessError, OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        return f"{run}: not a whole run ({' '.join(str(error).split())[:120]}); leave it out or train it again"
+    for what, value in ((RECORD, record.get("spec_hash")), (WEIGHTS, written), ("the folder's name", _hash_of(run))):
+        if value is None or not spec.hash.startswith(value):
+            return f"{run}: {what} says spec {value}, but the spec's hash is {spec.hash[:8]}; another version wrote it?"
+    if not (run / HISTORY).is_file():
+        return f"{run}: no {HISTORY}; leave it out or train it again"
+    return None
+
+
+def _hash_of(run: Path) -> str | None:
+    """Return the spec hash at the end of a run's name, None where there is none."""
+    digits = run.name.rpartition(".")[2]
+    return digits if len(digits) == 8 else None
+
+
+def _conflict(run: Path, there: dict[str, Path | None]) -> str | None:
+    """Return how a whole run contradicts the one of the same name, in one line."""
+    known = {file: path for file, path in there.items() if path is not None}
+    if known and len(known) < len(there):
+        folder = next(iter(known.values())).parent
+        return f"{folder}: not finished here, and {run} is; delete it or let it finish"
+    for file in _RESULT:
+        if file in known and not _equal(run / file, known[file]):
+            return f"{run / file}: other bytes than {known[file]}; delete the run that is wrong"
+    return None
+
+
+def _equal(one: Path, other: Path) -> bool:
+    return filecmp.cmp(one, other, shallow=False)
+
+
+def _copy_metadata(source: Path, target: Path, name: Path) -> None:
+    """Copy Snakemake's record of a file, if there is one."""
+    roots = [path.parents[len(name.parts)] for path in (source, target)]
+    parts = _record(str(layout.RESULTS / name))
+    old, new = (root.joinpath(_METADATA, *parts) for root in roots)
+    if old.is_file() and not new.exists():
+        copy_file(old, new)
+
+
+def _record(path: str) -> list[str]:
+    """Return where Snakemake keeps its record of a file, below its metadata folder (its persistence/file.py)."""
+    longest = os.pathconf(".", "PC_NAME_MAX") or 255
+    text = urlsafe_b64encode(path.encode()).decode()
+    parts = [text[i : i + longest - 1] for i in range(0, len(text), longest - 1)]
+    return [*("@" + part for part in parts[:-1]), parts[-1]]

@@ -1,0 +1,51 @@
+"""Which code decides which results: stages know their files, and nothing is forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.foundation.provenance import PACKAGE, code_digest, git_commit, regularizer_module, stage_modules, versions
+
+
+def names(stage: str) -> set[str]:
+    return {path.relative_to(PACKAGE).as_posix() for path in stage_modules(stage)}
+
+
+@pytest.mark.parametrize("stage", ["pack", "benchmark", "train", "evaluate", "report"])
+def test_every_listed_file_exists(stage: str) -> None:
+    assert all(path.is_file() for path in stage_modules(stage))
+    assert "foundation/rng.py" in names(stage)
+
+
+def test_every_module_that_makes_results_belongs_to_a_stage() -> None:
+    known = set().union(*(names(stage) for stage in ("pack", "benchmark", "train", "evaluate", "report")))
+    folders = ("degradations", "networks", "training", "evaluation", "reporting")
+    there = {p.relative_to(PACKAGE).as_posix() for folder in folders for p in (PACKAGE / folder).rglob("*.py")}
+    assert there <= known
+
+
+def test_stages_are_apart() -> None:
+    assert "evaluation/metrics.py" not in names("train")
+    assert "degradations/fixed.py" not in names("train")
+    assert "training/step.py" not in names("evaluate")
+    assert not any(name.startswith("regularizers/dropout") for name in names("train"))
+    assert [path.name for path in regularizer_module("dropout")] == ["dropout.py"]
+    assert regularizer_module("some.package:Class") == []
+
+
+def test_digest_is_of_contents(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    first.write_text("x = 1")
+    second.write_text("x = 2")
+    before = code_digest([first, second])
+    first.touch()
+    assert code_digest([first, second]) == before
+    first.write_text("x = 3")
+    assert code_digest([first, second]) != before
+
+
+def test_versions_and_commit_are_told() -> None:
+    assert versions()["torch"][0].isdigit()
+    assert git_commit()

@@ -1,0 +1,86 @@
+"""The report: complete, self-contained, the same bytes twice."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import pytest
+
+from harness.foundation.errors import HarnessError
+from harness.reporting.figures.build import write_figures
+from harness.reporting.page.report import write_report
+from harness.reporting.rows.run_records import load_records
+from tests.reporting import synthetic
+from tests.reporting.conftest import Written, write
+from tests.reporting.figures.test_figures import write_benchmarks
+from tests.reporting.html_check import problems, visible_text
+
+
+@pytest.fixture(scope="module")
+def page(plain: Written, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_benchmarks(plain, folder / "benchmarks")
+    write_figures(plain.metrics, plain.study, plain.runs, folder / "benchmarks", folder / "figures")
+    return write_report(plain.metrics, plain.study, plain.runs, folder / "figures", folder / "report.html")
+
+
+def test_report_is_sound_and_loads_nothing(page: Path) -> None:
+    assert problems(page.read_text()) == []
+
+
+def test_report_says_everything(plain: Written, page: Path) -> None:
+    text = visible_text(page.read_text())
+    for run in plain.study.runs:
+        assert f"--run {run.name}" in text
+    for word in (
+        "torch 2.13.0",
+        "0" * 40,
+        "synthetic",
+        "held-out",
+        "Set14",
+        "blur + noise + JPEG",
+        "every cell was measured",
+    ):
+        assert word in text
+    assert page.read_text().count("data:image/png;base64,") == 7
+
+
+def test_same_input_gives_the_same_bytes(plain: Written, page: Path, tmp_path: Path) -> None:
+    again = write_report(plain.metrics, plain.study, plain.runs, page.parent / "figures", tmp_path / "report.html")
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_report_of_a_broken_experiment(broken: Written, tmp_path: Path) -> None:
+    page = write_report(broken.metrics, broken.study, broken.runs, tmp_path / "none", tmp_path / "r.html").read_text()
+    assert problems(page) == []
+    text = visible_text(page)
+    assert "failed 1/38" in text
+    assert "No figures were drawn" in text
+
+
+def test_report_before_anything_is_there(tmp_path: Path) -> None:
+    study = synthetic.study()
+    empty = write(tmp_path, study, synthetic.metric_rows(study)[:0])
+    page = write_report(empty.metrics, study, tmp_path / "none", tmp_path / "none", tmp_path / "r.html").read_text()
+    assert problems(page) == []
+    assert "12 of 12 runs are not trained yet" in visible_text(page)
+
+
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
+    study = synthetic.study(name="<script>alert(1)</script>", datasets=("Set5",), seeds=(0,))
+    written = write(tmp_path, study, synthetic.metric_rows(study))
+    page = write_report(written.metrics, study, written.runs, tmp_path / "none", tmp_path / "r.html").read_text()
+    assert "<script>alert" not in page
+    assert html.escape("<script>alert(1)</script>") in page
+
+
+@pytest.mark.parametrize(("name", "content"), [("run.json", "{"), ("run.json", "[]"), ("history.csv", "a,b\n1,2\n")])
+def test_broken_records_are_one_clear_line(name: str, content: str, tmp_path: Path) -> None:
+    study = synthetic.study(seeds=(0,))
+    synthetic.write_runs(study, tmp_path)
+    (tmp_path / study.runs[0].name / name).write_text(content)
+    with pytest.raises(HarnessError) as caught:
+        load_records(study, tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert name in str(caught.value)

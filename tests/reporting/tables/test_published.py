@@ -1,0 +1,59 @@
+"""Published numbers: what the folder holds is compared, nothing else is invented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.foundation.errors import HarnessError
+from harness.reporting.rows.metric_rows import load
+from harness.reporting.statistics.summary import summarize
+from harness.reporting.tables.published import COLUMNS, load_published, published_table
+from tests.reporting.conftest import Written
+
+FOLDER = Path(__file__).parents[3] / "configs" / "published"
+
+
+def test_what_is_shipped_is_the_protocols_table() -> None:
+    table = load_published(FOLDER).set_index(["network", "variant", "degradation"])["value"]
+    assert len(table) == 16
+    assert table["srresnet", "dropout", "clean"] == 25.67
+    assert table["rrdb", "baseline", "jpeg"] == 23.86
+
+
+def test_every_measured_cell_has_a_verdict(plain: Written) -> None:
+    summary = summarize(load(plain.metrics), plain.study)
+    table = published_table(summary, load_published(FOLDER), plain.study)
+    assert len(table.rows) == 8
+    for row in table.rows:
+        published, ours, half, difference = (float(row[index]) for index in (5, 6, 7, 8))
+        assert difference == pytest.approx(ours - published, abs=0.011)
+        assert row[9] == ("inside" if abs(difference) <= half else "outside") or abs(abs(difference) - half) < 0.02
+
+
+def test_missing_cells_say_so_and_foreign_ones_are_left_out(broken: Written) -> None:
+    summary = summarize(load(broken.metrics), broken.study)
+    table = published_table(summary, load_published(FOLDER), broken.study)
+    states = {(row[0], row[1], row[3]): row[9] for row in table.rows}
+    assert states["rrdb", "dropout", "clean"] == "missing"
+    assert len(table.rows) == 16
+
+
+def test_nothing_published_is_an_empty_table(plain: Written, tmp_path: Path) -> None:
+    summary = summarize(load(plain.metrics), plain.study)
+    table = published_table(summary, load_published(tmp_path), plain.study)
+    assert table.rows == ()
+    assert "None." in table.markdown()
+    assert table.latex().count("&") > 0
+
+
+@pytest.mark.parametrize(
+    "content", ["network,value\na,1\n", ",".join(COLUMNS) + "\nn,v,d,g,m,much,s,\n", "", '"unclosed\n']
+)
+def test_bad_files_are_one_clear_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(HarnessError) as caught:
+        load_published(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "a.csv" in str(caught.value)

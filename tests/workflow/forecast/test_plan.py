@@ -1,0 +1,164 @@
+"""The plan: what is printed is what is there and what was measured; nothing is invented."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.datasets.benchmark import generate
+from harness.datasets.patches import pack
+from harness.experiment import Experiment, Run, load_experiment
+from harness.foundation import layout
+from harness.foundation.provenance import cpu_name
+from harness.workflow.forecast import rates
+from harness.workflow.forecast.disk import spaces, total_space
+from harness.workflow.forecast.jobs import Jobs, dry_run, parse
+from harness.workflow.forecast.measure import measure
+from harness.workflow.forecast.plan import plan
+from tests.conftest import ROOT
+
+DEMO = ROOT / "configs" / "experiments" / "demo.yaml"
+PAPER = ROOT / "configs" / "experiments" / "paper.yaml"
+NOTHING = rates.Measured({}, {})
+HERE = {"cpu": cpu_name(), "cores": os.cpu_count(), "device": "cpu"}
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    monkeypatch.chdir(tmp_path)
+    return load_experiment(DEMO)
+
+
+def finish(run: Run, speed: float, hardware: dict[str, Any] = HERE) -> None:
+    """Leave the outputs of a run that trained with ``speed`` images a second."""
+    folder = layout.run(run.name)
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(bytes(1000))
+    record = {"spec": run.spec.model_dump(mode="json"), "hardware": hardware, "images_per_second": speed, "seconds": 1}
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def text(experiment: Experiment, jobs: Jobs | None = None) -> str:
+    return "\n".join(plan(experiment, jobs or Jobs({}, frozenset()), rates.measured(), {}))
+
+
+def test_nothing_is_known_at_first(demo: Experiment) -> None:
+    shown = text(demo)
+    assert "10: networks 1, variants 5, seeds 2; 0 finished, 0 started, 10 not started" in shown
+    assert shown.count("unknown: no run of srresnet_tiny with") == 5
+    assert f"together unknown (10 runs)\n{'':<11} measure what is unknown with" in shown
+    assert "images/s" not in shown
+
+
+def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> None:
+    first, second, other, *_ = demo.runs
+    assert first.variant == second.variant != other.variant
+    finish(first, 100.0)
+    finish(other, 50.0, {**HERE, "cpu": "another processor"})
+    shown = text(demo)
+    hours = 300 * 12 / 100 / 3600
+    assert f"1 runs, 300 iterations x 12 images: {hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)" in shown
+    assert "no run of srresnet_tiny with dropout on this hardware yet" in shown
+    assert f"together {hours:.2g} CPU-hours, and 7 runs of unknown length" in shown
+    finish(second, 50.0)
+    assert rates.measured().rates[rates.work_of(first.spec)] == rates.Rate(75.0, 2)
+
+
+def test_a_gpu_record_counts_on_that_gpu_only(demo: Experiment) -> None:
+    finish(demo.runs[0], 100.0, {**HERE, "device": "cuda", "gpu": "a GPU that is not here"})
+    assert rates.measured().rates == {}
+    assert len(rates.measured().weight_bytes) == 1
+
+
+def test_the_same_work_is_what_takes_the_same_time(demo: Experiment) -> None:
+    spec = demo.runs[0].spec
+    longer = spec.model_copy(update={"seed": 5, "training": spec.training.model_copy(update={"iterations": 9})})
+    assert rates.work_of(longer) == rates.work_of(spec)
+    for change in ({"batch_size": 24}, {"precision": "bf16"}, {"device": "cuda"}, {"threads": 2}, {"patch": 32}):
+        changed = spec.model_copy(update={"training": spec.training.model_copy(update=change)})
+        assert rates.work_of(changed) != rates.work_of(spec), change
+    assert len({rates.work_of(run.spec) for run in demo.runs}) == 5
+
+
+def test_broken_records_are_named_and_harm_nothing(demo: Experiment) -> None:
+    finish(demo.runs[0], 100.0)
+    for run, content in zip(demo.runs[1:4], ("{", "[]", '{"spec": {}}'), strict=True):
+        layout.run(run.name).mkdir(parents=True)
+        (layout.run(run.name) / "run.json").write_text(content)
+    found = rates.measured()
+    assert len(found.unreadable) == 3
+    assert len(found.rates) == 1
+    assert all("run.json: " in line and "delete the run's folder" in line for line in found.unreadable)
+    assert "warning" in text(demo)
+
+
+def test_started_runs_go_on_and_changed_ones_start_again(demo: Experiment) -> None:
+    finish(demo.runs[0], 100.0)
+    started = demo.runs[1]
+    layout.state(started.spec.hash).mkdir(parents=True)
+    for iteration in (100, 200):
+        layout.generation(layout.state(started.spec.hash), iteration).touch()
+    (layout.state(started.spec.hash) / "iteration-x.state").touch()
+    shown = text(demo)
+    assert "1 finished, 1 started, 8 not started" in shown
+    assert f"{started.name} goes on from iteration 200 of 300" in shown
+    assert "1 runs, 100 iterations x 12 images" in shown
+    again = text(demo, Jobs({"train_baseline": 1}, frozenset({demo.runs[0].name})))
+    assert "1 finished ones are trained again, because code or data changed" in again
+    assert "2 runs, 400 iterations x 12 images" in again
+
+
+def test_measuring_trains_real_steps_of_each_kind(demo: Experiment) -> None:
+    found = measure(demo.runs[:4], seconds=0.05)
+    assert set(found) == {rates.work_of(run.spec) for run in demo.runs[:4]}
+    assert all(0 < rate.images_per_second < 1e6 for rate in found.values())
+    lines = plan(demo, Jobs({}, frozenset()), NOTHING, found)
+    assert sum("(measured now)" in line for line in lines) == 2
+    assert not layout.RESULTS.exists(), "nothing is saved"
+
+
+def test_jobs_are_snakemakes(demo: Experiment) -> None:
+    jobs = dry_run(DEMO)
+    assert not jobs.problem
+    assert jobs.counts["train_simple_align"] == 4
+    assert jobs.counts["evaluate_run"] == 10
+    assert jobs.trained == {run.name for run in demo.runs}
+    assert "28: benchmark 1, pack 2, evaluate_reference 1" in text(demo, jobs)
+
+
+def test_what_snakemake_cannot_tell_is_unknown(demo: Experiment) -> None:
+    assert parse("Nothing to be done (all requested files are present and up to date).") == Jobs({}, frozenset())
+    assert "none: everything is done" in text(demo, Jobs({}, frozenset()))
+    failed = dry_run(Path("nothing.yaml"))
+    assert failed.problem
+    assert not failed.counts
+    assert f"unknown: {failed.problem}" in text(demo, failed)
+
+
+def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    shown = text(load_experiment(PAPER))
+    assert "DIV2K_train: 800 images, size unknown; run `python -m harness fetch DIV2K_train`" in shown
+    assert "none for Manga109: no folder" in shown
+    assert "niqe_modelparameters.mat, size unknown; run `python -m harness fetch-weights niqe`" in shown
+    assert "and unknown for DIV2K_train, DIV2K_valid" in shown
+
+
+def test_disk_is_what_will_be_written(demo: Experiment) -> None:
+    known = rates.Measured({}, {rates.network_of(demo.runs[0].spec): 1000})
+    benchmarks, packs, runs = spaces(demo, demo.runs, known)
+    assert runs.size == 10 * 9 * 1000
+    part = demo.evaluation.sets[0]
+    generate(part.dataset, part.degradations, layout.benchmarks(4), demo.data_root, 1, 4)
+    written = sum(path.stat().st_size for path in layout.BENCHMARKS.rglob("*.png"))
+    assert benchmarks.size <= written <= 1.03 * benchmarks.size, "beside the pixels only headers"
+    for name in (demo.training.data, demo.training.heldout):
+        pack(name, demo.data_root, layout.pack(name), jobs=1)
+    assert packs.size == sum(path.stat().st_size for path in layout.RESULTS.rglob("pixels.bin"))
+    assert total_space(demo) == 0
+    assert spaces(demo, demo.runs, NOTHING)[2].unknown == ("srresnet_tiny",)
