@@ -15,7 +15,7 @@ from harness.evaluation.external_entry import ExternalEntry, ExternalModel, reso
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import find_run
 from harness.experiment.catalogues import Catalogues
-from harness.experiment.experiment import NAME
+from harness.experiment.file import NAME
 from harness.foundation import layout
 from harness.foundation.devices import lease
 from harness.foundation.errors import HarnessError

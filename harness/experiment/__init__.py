@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from harness.experiment.experiment import Experiment, Run, load_experiment
+from harness.experiment.experiment import Experiment, load_experiment
+from harness.experiment.runs import Run
 
 __all__ = ["Experiment", "Run", "load_experiment"]

@@ -15,7 +15,9 @@ from pydantic import Field, model_validator
 
 from harness.datasets.catalogue import CONFIGS
 from harness.experiment.catalogues import VariantEntry
-from harness.experiment.experiment import NAME, Experiment, Run
+from harness.experiment.experiment import Experiment
+from harness.experiment.file import NAME
+from harness.experiment.runs import Run
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import StrictModel, load_model
