@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import fnmatch
+import gzip
 import lzma
 import stat
 import tarfile
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from harness.datasets.progress import progress
 from harness.foundation.errors import HarnessError
@@ -23,6 +25,12 @@ from harness.foundation.images import SUFFIXES
 _CHUNK = 1 << 20  # bytes
 _EXPANSION = 50  # images hardly compress: an archive that grows more than this is a bomb
 _ALLOWANCE = 10_000_000  # bytes that any archive may grow to
+_AT_ONCE = 4 << 20  # bytes: nothing in an archive of images is read whole that is larger than this, such as a header
+_COMPRESSIONS: dict[bytes, Callable[[Path, str], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,52 @@ def _members(archive: Path, limit: int) -> Iterator[Iterator[_Member]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             yield (_zip_member(opened, info) for info in opened.infolist() if not info.is_dir())
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as opened_tar:
+        return
+    with open(archive, "rb") as stream:
+        start = stream.read(512)
+    reader = next((make for magic, make in _COMPRESSIONS.items() if start.startswith(magic)), open)
+    with _Bounded(reader(archive, "rb"), archive) as content:
+        try:
+            opened_tar = tarfile.TarFile(fileobj=content)  # type: ignore[arg-type]  # all that it needs of a file
+        except tarfile.ReadError as error:
+            web = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
+            what = "a web page instead of an archive" if web else "neither zip nor tar"
+            raise HarnessError(f"{archive}: is {what}") from error
+        with opened_tar:
             yield _tar_members(opened_tar, limit, archive)
-    else:
-        with open(archive, "rb") as stream:
-            start = stream.read(512).lstrip().lower()
-        web = start.startswith((b"<!doctype", b"<html"))
-        raise HarnessError(f"{archive}: is {'a web page instead of an archive' if web else 'neither zip nor tar'}")
+
+
+class _Bounded:
+    """A stream that refuses to be read in large pieces: tarfile takes headers into memory whole, however long."""
+
+    def __init__(self, stream: IO[bytes], archive: Path) -> None:
+        self._stream, self._archive = stream, archive
+        self.name = str(archive)
+        self.mode = "rb"
+
+    def __enter__(self) -> _Bounded:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stream.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most ``size`` bytes.
+
+        Raises:
+            HarnessError: that many at once are no part of an archive of images.
+        """
+        if not 0 <= size <= _AT_ONCE:
+            raise HarnessError(f"{self._archive}: holds a header of {size:,} bytes; this archive cannot be trusted")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place in the content."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place in the content."""
+        return self._stream.tell()
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
@@ -99,7 +145,7 @@ def _tar_members(archive: tarfile.TarFile, limit: int, path: Path) -> Iterator[_
         return stream
 
     for member in archive:
-        limit -= member.size
+        limit -= member.size + tarfile.BLOCKSIZE  # tarfile keeps every header
         if limit < 0:
             raise _too_large(path)
         if not member.isdir():
