@@ -119,6 +119,17 @@ def replaced(path: str, content: bytes | str) -> Make:
     return make
 
 
+def aged(make: Make) -> Make:
+    """Return what does something to results of an earlier version, which wrote no sums beside its files."""
+
+    def make_aged(folder: Path) -> None:
+        make(folder)
+        for path in folder.rglob("*.sha256"):
+            path.unlink()
+
+    return make_aged
+
+
 def both(*makes: Make) -> Make:
     """Return what does several things in turn."""
 

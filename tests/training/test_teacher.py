@@ -89,7 +89,7 @@ def test_wrong_teachers_are_refused(packs: Path, tmp_path: Path, hints: str) -> 
     assert teacher_of(spec.regularizer) == ("teacher", HASH)
     with pytest.raises(HarnessError, match=f"needs the weights of the run {HASH}"):
         train(spec, where)
-    with pytest.raises(HarnessError, match=r"weights of the run other, but the spec names abab"):
+    with pytest.raises(HarnessError, match=r"weights of the run other, but abab"):
         train(spec, replace(where, teacher=teach(tmp_path, 1, "other")))
     with pytest.raises(HarnessError, match="no such weight file"):
         train(spec, replace(where, teacher=tmp_path / "none.safetensors"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.datasets.manifests import MANIFEST, Row, write_manifest
 from harness.foundation.images import Pixels, read_rgb, write_png
 from harness.foundation.rng import numpy_stream
 from harness.reporting.figures import gallery
@@ -21,13 +22,18 @@ from tests.reporting.conftest import Written, write
 
 
 def write_benchmarks(written: Written, folder: Path, side: int = 64) -> None:
-    """Write random images for the cases that the gallery will choose."""
+    """Write random images for the cases that the gallery will choose, and their manifests."""
+    rows: dict[Path, dict[str, Row]] = {}
     for case in gallery.choose_cases(
         blocks(load(written.metrics), written.study), written.study, written.study.metrics[0]
     ):
         noise = numpy_stream("picture", case.image).integers(0, 256, (side, side, 3), np.uint8)
-        write_png(folder / case.dataset / "hr" / f"{case.image}.png", noise)
-        write_png(folder / case.dataset / case.degradation / f"{case.image}.png", noise[::4, ::4])
+        for name, pixels in (("hr", noise), (case.degradation, noise[::4, ::4])):
+            place = folder / case.dataset / name
+            write_png(place / f"{case.image}.png", pixels)
+            rows.setdefault(place, {})[case.image] = Row.of(case.image, pixels)
+    for place, listed in rows.items():
+        write_manifest(place / MANIFEST, {}, listed.values(), sealed=True)
 
 
 @pytest.fixture(scope="module")
