@@ -80,6 +80,18 @@ def sum_path(path: str | Path) -> Path:
     return Path(f"{path}{SUFFIX}")
 
 
+def adopt_sum(source: Path, target: Path) -> None:
+    """Give ``target`` the sum of a file of equal bytes, where it has none and ``source`` has one that fits."""
+    wanted = _read_sum(source)
+    if wanted is not None and _read_sum(target) is None and wanted == _line(target, target):
+        write_text(sum_path(target), wanted)
+
+
+def has_sum(path: Path) -> bool:
+    """Whether a file has a sum beside it."""
+    return sum_path(path).is_file()
+
+
 def check(path: str | Path) -> None:
     """Raise an error if a file is not what was written at its place; a missing file is left to who reads it.
 
