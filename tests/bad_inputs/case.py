@@ -9,6 +9,9 @@ from pathlib import Path
 
 EXPERIMENT = "mine.yaml"
 
+ELSEWHERE = "elsewhere"
+"""Where a finished directory holds the results of another experiment: another seed, another degradation."""
+
 BASE = """\
 description: The experiment that bad inputs are given to.
 scale: 4
