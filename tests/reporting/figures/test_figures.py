@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.datasets.manifests import MANIFEST, Row, write_manifest
+from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels, read_rgb, write_png
 from harness.foundation.rng import numpy_stream
 from harness.reporting.figures import gallery
@@ -52,6 +54,15 @@ def test_every_declared_figure_is_written(plain: Written, figures: tuple[Path, P
 def test_same_input_gives_the_same_bytes(plain: Written, figures: tuple[Path, Path], tmp_path: Path) -> None:
     for path in write_figures(plain.metrics, plain.study, plain.runs, figures[0], tmp_path):
         assert path.read_bytes() == (figures[1] / path.name).read_bytes(), path.name
+
+
+def test_images_that_were_altered_are_not_shown(plain: Written, figures: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(figures[0], tmp_path / "benchmarks")
+    case = gallery.choose_cases(blocks(load(plain.metrics), plain.study), plain.study, plain.study.metrics[0])[0]
+    shown = Path(case.dataset) / case.degradation / f"{case.image}.png"
+    write_png(tmp_path / "benchmarks" / shown, 255 - read_rgb(figures[0] / shown))
+    with pytest.raises(HarnessError, match=rf"{case.image}\.png: pixels differ from manifest\.tsv"):
+        write_figures(plain.metrics, plain.study, plain.runs, tmp_path / "benchmarks", tmp_path / "drawn")
 
 
 def test_figures_are_neither_empty_nor_dated(figures: tuple[Path, Path]) -> None:
