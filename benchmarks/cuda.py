@@ -24,7 +24,8 @@ from benchmarks.degradation import synthetic_photographs
 from benchmarks.network import basicsr_step, harness_step, random_batch
 from benchmarks.reference import Reference
 from benchmarks.utilization import Sampler
-from harness.datasets.patches import Pack, PackedImage, PackInfo
+from harness.datasets.pack_files import PackedImage, PackInfo
+from harness.datasets.patches import Pack
 from harness.degradations.kernels import FAMILIES
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.second_order import aligned_crop

@@ -90,7 +90,7 @@ def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, ex
             network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
             method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
             rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
-        write_metrics(rows, layout.metrics(place, spec.hash))
+        write_metrics(rows, layout.metrics(place, spec.hash), sealed=True)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from harness.foundation.files import content_hash, explain_os_errors
 from harness.foundation.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
 from harness.foundation.project import source_files
 from harness.foundation.provenance import code_digest
+from harness.foundation.sums import check
 
 HR = "hr"
 REAL = "real"
@@ -168,7 +169,7 @@ def generate(
             "scale": str(scale),
             **library_versions(),
         }
-        write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made])
+        write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made], sealed=True)
     reports = {name: check_lock(dataset, name, [rows[name] for rows in made], scale) for name in names if name != REAL}
     different = {name: report for name, report in reports.items() if report.different}
     if different and not allow_mismatch:
@@ -188,7 +189,7 @@ def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[Ben
     """Return the images of one degraded set (or of ``hr``), sorted by name.
 
     Raises:
-        HarnessError: the set was not generated completely.
+        HarnessError: the set was not generated completely, or its manifest is not what was written.
     """
     folder = Path(root) / dataset / degradation
     if not (folder / MANIFEST).is_file():
@@ -196,6 +197,7 @@ def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[Ben
             f"{folder}: not generated yet; run `python -m harness benchmark EXPERIMENT {dataset}`, "
             "or `snakemake benchmarks`"
         )
+    check(folder / MANIFEST)
     rows = read_manifest(folder / MANIFEST).rows
     return [BenchmarkImage(name, folder / f"{name}.png", rows[name]) for name in sorted(rows)]
 

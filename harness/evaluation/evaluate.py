@@ -22,6 +22,7 @@ from harness.evaluation.weight_files import explain_missing
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import atomic_path
 from harness.foundation.images import Pixels
+from harness.foundation.sums import sealed_path
 from harness.spec import SetSpec
 
 logger = logging.getLogger(__name__)
@@ -100,14 +101,14 @@ def evaluate_reference(
     return _evaluate(ReferenceUpscaler(name, scale), method, sets, benchmarks, scale, weights_root, readers)
 
 
-def write_metrics(rows: pd.DataFrame, path: str | Path) -> None:
-    """Write metrics rows atomically, as CSV if ``path`` ends so, else as Parquet.
+def write_metrics(rows: pd.DataFrame, path: str | Path, sealed: bool = False) -> None:
+    """Write metrics rows atomically, as CSV if ``path`` ends so, else as Parquet; ``sealed`` adds its sum beside it.
 
     Equal rows give equal bytes (for one version of pyarrow).
     """
     clean = rows.loc[:, list(COLUMNS)].reset_index(drop=True)
     clean.attrs = {}
-    with atomic_path(path) as temporary:
+    with (sealed_path if sealed else atomic_path)(path) as temporary:
         if Path(path).suffix == ".csv":
             clean.to_csv(temporary, index=False, lineterminator="\n")
         else:

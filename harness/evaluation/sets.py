@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.benchmark import HR, BenchmarkImage, read_benchmark
-from harness.datasets.manifests import MANIFEST
+from harness.datasets.manifests import MANIFEST, check_index
 from harness.evaluation.metrics import Metric, get_metrics
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels, pixel_sha256, read_rgb
@@ -66,9 +66,10 @@ def open_set(spec: SetSpec, root: Path) -> OpenSet:
     """Read the manifests of a set.
 
     Raises:
-        HarnessError: a folder or manifest is missing or malformed, or a metric is unknown.
+        HarnessError: a folder, manifest or index is missing, malformed or not what was written, or a metric is unknown.
     """
     metrics = tuple(get_metrics(spec.metrics))
+    check_index(root / spec.dataset, spec.degradations)
     degraded = {name: _images(root, spec.dataset, name) for name in spec.degradations}
     paired = any(metric.needs_reference for metric in metrics)
     truth = _images(root, spec.dataset, HR) if paired else None

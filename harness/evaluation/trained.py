@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from harness.foundation.sums import check
 from harness.networks.build import build_network
-from harness.networks.weights import load_into, load_weights
+from harness.networks.weights import check_run, load_into, load_weights
 from harness.spec import RunSpec
 
 
@@ -21,9 +22,11 @@ def load_network(spec: RunSpec, weights: Path, threads: int = 1) -> nn.Module:
         threads: CPU threads of torch, fixed because sums depend on how work is split.
 
     Raises:
-        HarnessError: the file is missing, broken, or of another network.
+        HarnessError: the file is missing, broken, not what was written, of another network or of another run.
     """
+    check(weights)
     torch.set_num_threads(threads)
     network = build_network(spec.network, spec.seed)
     load_into(network, load_weights(weights), weights)
+    check_run(weights, spec.hash)
     return network.eval()

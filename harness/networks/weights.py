@@ -17,13 +17,17 @@ from torch import Tensor, nn
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import atomic_path, canonical_json
+from harness.foundation.layout import remedy
+from harness.foundation.sums import sealed_path
 
 _METADATA = "harness"
 _SHOWN = 4
 _NUMBERED_BODY = re.compile(r"body(\d+)\.0\.(.+)")
 
 
-def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+def save_weights(
+    path: str | Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, Any], sealed: bool = False
+) -> None:
     """Write weights as safetensors: whole, or not at all.
 
     Equal weights and metadata give equal bytes.
@@ -32,11 +36,12 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Tensor], metadata: M
         path: the file; its folder is made.
         state_dict: name to tensor, on any device.
         metadata: what JSON can hold, such as the spec of the run; :func:`read_metadata` gives it back.
+        sealed: whether to write its sum beside it, as for every result.
     """
     tensors = {name: state_dict[name].detach().cpu().contiguous().clone() for name in sorted(state_dict)}
     # One entry only: safetensors writes several in an order that differs from process to process.
     header = {_METADATA: canonical_json(dict(metadata))}
-    with atomic_path(path) as temporary:
+    with (sealed_path if sealed else atomic_path)(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, header)
 
 
@@ -74,6 +79,17 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     except safetensors.SafetensorError as error:
         raise _corrupt(path, error) from error
     return dict(json.loads(text))
+
+
+def check_run(path: str | Path, spec_hash: str) -> None:
+    """Raise an error if weights are not those of the run with this spec hash.
+
+    Raises:
+        HarnessError: they are of another run, or do not say of which; the message names both.
+    """
+    found = read_metadata(path).get("spec_hash")
+    if found != spec_hash:
+        raise HarnessError(f"{path}: weights of the run {found}, but {spec_hash} is asked for; {remedy(Path(path))}")
 
 
 def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:

@@ -10,8 +10,9 @@ import torch
 
 from harness.datasets.patches import Pack
 from harness.foundation.errors import HarnessError
-from harness.foundation.files import exclusive, file_sha256, write_json
+from harness.foundation.files import exclusive, file_sha256
 from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
+from harness.foundation.sums import seal_json
 from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
 from harness.regularizers import source_of, teacher_of
@@ -84,8 +85,10 @@ def train(spec: RunSpec, job: Job) -> None:
             with exclusive(job.state / "lock", f"{job.label}: waiting for another process that trains this run"):
                 learn(learner, source, memory, job, world)
                 write_history(job.output / "history.csv", memory.history)
-                write_json(job.output / "run.json", run_record(spec, memory, device))
-                save_weights(job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash})
+                seal_json(job.output / "run.json", run_record(spec, memory, device))
+                save_weights(
+                    job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash}, sealed=True
+                )
         else:
             learn(learner, source, memory, job, world)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import altered, archives, data, experiments, file_names, images, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
     "Images": images.CASES,
+    "Names of images": file_names.CASES,
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
     "Weights": weights.CASES,
     "Results and states": results.CASES,
+    "Altered files": altered.CASES,
 }
 """Heading to cases, in the order of the document."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.datasets import resolve
 from harness.datasets.catalogue import load_catalogue
-from harness.datasets.verify import verify
+from harness.datasets.verify import verify, verify_results
 from harness.evaluation.metrics import METRICS
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, weights_folder
 from harness.experiment import Experiment
@@ -30,8 +30,8 @@ def data(experiment: Experiment | None, data_root: Path, deep: bool) -> Iterator
         yield from (Finding("warning", "data", problem) for problem in broken)
         if absent:
             yield Finding("ok", "data", f"not in {data_root}, fetch them when needed: {', '.join(absent)}")
-    if deep and present:
-        for verdict in verify(present, data_root, layout.BENCHMARKS):
+    if deep:
+        for verdict in [*(verify(present, data_root, layout.BENCHMARKS) if present else []), *verify_results()]:
             yield Finding("ok" if verdict.good else "problem", "data", verdict.line)
     elif present:
         counted = [f"{name} ({len(resolve.resolve_images(name, data_root))})" for name in present]

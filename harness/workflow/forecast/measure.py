@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from harness.datasets.patches import INDEX, Pack, pack
+from harness.datasets.pack_files import INDEX
+from harness.datasets.patches import Pack, pack
 from harness.experiment import Run
 from harness.foundation import layout
 from harness.spec import RunSpec
