@@ -135,7 +135,7 @@ def test_sizes_that_do_not_fit(benchmarks: Path, caplog: pytest.LogCaptureFixtur
     assert set(rows["image"][rows["status"] == "ok"]) == {"b"}
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0] == "failed: odd real a: 15x12 times 4 is not the ground truth's size 64x48"
-    assert "odd/hr: c is not in the manifest" in messages[1]
+    assert "odd/hr/manifest.tsv: c is not listed" in messages[1]
 
 
 class Broken(nn.Module):
