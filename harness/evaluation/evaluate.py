@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from harness.datasets.progress import progress
-from harness.evaluation.fidelity import Reference
+from harness.evaluation.fidelity import Reference, no_value
 from harness.evaluation.retries import FileState
-from harness.evaluation.scores import Scorer, no_value, scorer
+from harness.evaluation.scores import Scorer, scorer
 from harness.evaluation.sets import Group, OpenSet, Unreadable, load_groups, open_set
 from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
 from harness.evaluation.weight_files import explain_missing

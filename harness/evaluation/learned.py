@@ -24,9 +24,8 @@ import numpy as np
 import torch
 
 import harness.foundation.compat  # noqa: F401
-from harness.evaluation.fidelity import Measure, Reference
+from harness.evaluation.fidelity import Measure, Reference, no_value
 from harness.evaluation.metrics import Metric
-from harness.evaluation.scores import no_value
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, explain_missing
 from harness.foundation.device_errors import device_problem
 from harness.foundation.errors import HarnessError

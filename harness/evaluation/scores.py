@@ -61,14 +61,6 @@ def scorer(metric: Metric, device: torch.device | str = "cpu", weights_root: str
     }[metric.name]
 
 
-def no_value(name: str, image: torch.Tensor) -> str:
-    """Say in one line why metric ``name`` gives no number for an image, uint8 (H, W, 3)."""
-    height, width = image.shape[:2]
-    flat = bool((image == image[0, 0]).all())
-    kind = "all pixels are the same" if flat else "it is too small or has too little texture"
-    return f"{name} is not defined for this image of {width}x{height} pixels: {kind}"
-
-
 def psnr_rgb(output: Pixels, target: Pixels, border: int) -> float:
     """Return the PSNR in dB over all channels of uint8 RGB images (H, W, 3); infinite if they are identical.
 

@@ -228,7 +228,7 @@ CASES = [
         "benchmark-image-changed",
         "a degraded image that was changed",
         BICUBIC,
-        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: pixels differ from manifest.tsv: changed since generation; generate it again",
+        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: pixels differ from manifest.tsv: changed since generation; run `python -m harness benchmark EXPERIMENT embedded_test`",
         replaced(f"{SETS}/clean/chelsea.png", encode_png(noise(64, 64))),
         0,
         True,
