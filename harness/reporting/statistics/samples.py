@@ -151,9 +151,9 @@ def without_infinite(values: Floats, strata: Counts) -> tuple[Floats, Floats, np
     if not bad.any():
         return values, np.full(len(values), np.nan), np.ones(len(strata), bool)
     cells = values.reshape(len(values), -1)
-    touched = np.isinf(cells).any(1)
-    exempt = touched & ~np.isfinite(cells).any(1)
-    kept = ~bad[~exempt].reshape(-1, len(strata)).any(0)
+    touched = np.asarray(np.isinf(cells).any(1), np.bool_)
+    exempt = np.logical_and(touched, np.logical_not(np.isfinite(cells).any(1)))
+    kept = np.asarray(~bad[~exempt].reshape(-1, len(strata)).any(0), np.bool_)
     if set(strata[kept]) != set(strata):
         exempt, kept = touched, np.ones(len(strata), bool)
     signs = np.where((cells == np.inf).any(1), np.inf, -np.inf)
