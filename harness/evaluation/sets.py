@@ -140,7 +140,7 @@ def load_verified(entries: Images, image: str, folder: Path) -> Loaded:
     except HarnessError as error:
         if device_problem(error):
             raise
-        return Unreadable(f"{error}; {again}", states)
+        return Unreadable(f"{str(error).removesuffix('; replace the file')}; {again}", states)
     if pixel_sha256(pixels) != entry.row.sha256:
         problem = f"{entry.path}: pixels differ from {MANIFEST}: changed since generation; {again}"
         return Unreadable(problem, states)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import archives, arithmetic, data, experiments, images, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
@@ -12,6 +12,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Experiments": experiments.CASES,
     "Weights": weights.CASES,
     "Results and states": results.CASES,
+    "Arithmetic": arithmetic.CASES,
 }
 """Heading to cases, in the order of the document."""
 
