@@ -12,12 +12,13 @@ import typer
 from harness.datasets import resolve
 from harness.degradations.fixed import SCALE, STANDARD
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
+from harness.evaluation.retries import note_unreadable
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import find_run
 from harness.experiment.catalogues import Catalogues
 from harness.experiment.file import NAME
 from harness.foundation import layout
-from harness.foundation.devices import lease
+from harness.foundation.devices import lease, no_gpu_message, visible_gpus
 from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import parse_yaml, validate
 from harness.spec import EvaluationSpec
@@ -48,6 +49,7 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="By default the experiment's, or 1.")] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Make degraded sets that are not there yet.")] = False,
     output: Annotated[Path | None, typer.Option(help="Keep all rows: a .parquet or .csv file.")] = None,
+    attempt: Annotated[int | None, typer.Option(min=0, hidden=True, help="Given by the workflow.")] = None,
 ) -> None:
     """Measure a trained run, a reference or a model of an experiment; or any weight file.
 
@@ -61,19 +63,29 @@ def evaluate(
     if weights is not None:
         _evaluate_file(options)
         return
-    surplus = [_option(option) for option in options if option not in ("experiment", *chosen)]
+    surplus = [_option(option) for option in options if option not in ("experiment", "attempt", *chosen)]
     if surplus or experiment is None:
         problem = f"{surplus[0]}: goes with --weights only" if surplus else "name the experiment"
         raise HarnessError(f"evaluate {_option(chosen[0])}: {problem}")
-    _evaluate_own(load_experiment(experiment), run, reference, external)
+    _evaluate_own(load_experiment(experiment), run, reference, external, attempt)
 
 
-def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, external: str | None) -> None:
+def _evaluate_own(
+    loaded: Experiment, run: str | None, reference: str | None, external: str | None, attempt: int | None
+) -> None:
     """Measure one method of an experiment on all its sets, and write the rows where reporting looks for them."""
     spec, weights_root = loaded.evaluation, loaded.file.weights_root
     benchmarks, device, threads = layout.benchmarks(spec.scale), loaded.training.device, loaded.training.threads
+    if loaded.needs_gpu and not reference and not visible_gpus():
+        raise HarnessError(no_gpu_message(str(loaded.path)))
     with lease(1 if loaded.needs_gpu and not reference else 0, loaded.file.runs_per_gpu):
-        from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
+        from harness.evaluation.evaluate import (
+            UNREADABLE,
+            Method,
+            evaluate_checkpoint,
+            evaluate_reference,
+            write_metrics,
+        )
         from harness.evaluation.external import evaluate_external
         from harness.evaluation.trained import load_network
 
@@ -90,6 +102,8 @@ def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, ex
             network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
             method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
             rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
+        # First, so that an end between the two leaves an older metrics file, which Snakemake then makes again.
+        note_unreadable(place, spec.hash, rows.attrs[UNREADABLE], attempt)
         write_metrics(rows, layout.metrics(place, spec.hash), sealed=True)
 
 
@@ -120,6 +134,13 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
     for line in prepare(setting.spec, setting.data_root, make="generate" in options):
         print(line)
     spec = setting.spec
+    if setting.device == "cuda" and not visible_gpus():
+        if "device" not in options:
+            raise HarnessError(no_gpu_message(str(options["experiment"])))
+        raise HarnessError(
+            "evaluate --device: 'cuda', but no CUDA GPU is visible; run on a machine with one, check nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or give --device cpu"
+        )
     with lease(1 if setting.device == "cuda" else 0, setting.runs_per_gpu):
         from harness.evaluation.evaluate import write_metrics
         from harness.evaluation.external import evaluate_external
@@ -133,6 +154,8 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
             write_metrics(rows, output)
     print(f"{model.name}: {model.describe()}\n")
     print(means_table(rows, model.name).markdown(), end="")
+    if not (rows["status"] == "ok").any():
+        raise HarnessError(f"evaluate --weights {options['weights']}: nothing could be measured; the log says why")
 
 
 def _setting(options: Mapping[str, Any]) -> _Setting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,16 +100,34 @@ def _missing(name: str, entry: DatasetEntry, data_root: Path) -> str | None:
         return f"{name}: no images in {folder}; {_advice(name, entry)}"
     if entry.low and set(low) != set(files):
         alone = sorted(set(low) ^ set(files))
+        if twins := _same_but_for_normalization(alone):
+            return f"{name}: {folder}: {twins}"
         return f"{name}: {folder}: without the other half of their pair: {some(alone)}; {_advice(name, entry)}"
     if entry.images is not None and entry.manifest is None and len(files) != entry.images:
         return f"{name}: {folder}: {len(files)} images where {entry.images} belong; {_advice(name, entry)}"
     return _wrong_names(name, entry, folder, {_key(path, folder) for path in (*files.values(), *low.values())})
 
 
+def _same_but_for_normalization(names: list[str]) -> str | None:
+    """Say which of some names look alike and differ in their code points only, as copies made on macOS may."""
+    forms: dict[str, list[str]] = {}
+    for name in names:
+        forms.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    twins = [shown for shown, spelled in forms.items() if len(spelled) > 1]
+    if not twins:
+        return None
+    return (
+        f"the halves of these pairs have names that look the same and differ in Unicode normalization (NFC, NFD): "
+        f"{some(twins)}; rename both halves alike, to the same form"
+    )
+
+
 def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) -> str | None:
     if entry.manifest_path is None:
         return None
     wanted = set(read_manifest(entry.manifest_path).rows)
+    if twins := _same_but_for_normalization(sorted(wanted ^ found)):
+        return f"{name}: {folder}: {twins.replace('the halves of these pairs have', 'images and manifest have')}"
     if wanted - found:
         lost = sorted(wanted - found)
         return f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {some(lost)}; {_advice(name, entry)}"

@@ -16,6 +16,7 @@ from torch import nn
 import harness.foundation.compat  # noqa: F401
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
 from harness.evaluation.external_entry import REGULARIZER, ExternalModel
+from harness.foundation.device_errors import device_problem
 from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.sizes import forward_padded, probe_image
@@ -108,6 +109,8 @@ def _check_scale(network: nn.Module, scale: int) -> None:
         with torch.inference_mode():
             result = forward_padded(network, image, scale)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        if device_problem(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise HarnessError(f"the network does not map an RGB image to another ({reason})") from error
     height, width = image.shape[-2:]

@@ -90,6 +90,8 @@ class Spanner:
         name, choices = raw.get("degradation"), self._catalogues.training_degradations
         if isinstance(name, str) and name in choices:
             raw = {**raw, "degradation": choices[name].model_dump(mode="json")}
+        elif name is None:
+            raise self._incomplete(raw, source)
         elif not isinstance(name, dict) or source == str(self._path):
             known = ", ".join(sorted(choices))
             raise HarnessError(f"{source}: training.degradation: {name!r}: unknown; allowed: {known}")
@@ -100,6 +102,18 @@ class Spanner:
         if spec.data == spec.heldout:
             raise mistake(self._path, "training.heldout", f"{spec.heldout!r}: must not be the training data")
         return spec
+
+    def _incomplete(self, raw: dict[str, Any], source: str) -> HarnessError:
+        """Return the error that tells of settings without a degradation, and of whatever else is wrong with them."""
+        known = ", ".join(sorted(self._catalogues.training_degradations))
+        missing = f"{source}: training.degradation: is missing"
+        try:
+            validate({k: v for k, v in raw.items() if k != "degradation"}, TrainingSpec, source, "training")
+        except HarnessError as error:
+            own = f"{source}: training.degradation:"
+            others = [line for line in str(error).splitlines() if not line.startswith(own)]
+            return HarnessError("\n".join([f"{missing}; name one of: {known}", *others]))
+        return HarnessError(f"{missing}; name one of: {known}")
 
     def _spec(self, network_name: str, entry: VariantEntry, source: str) -> RunSpec:
         listed = self._catalogues.networks[network_name]

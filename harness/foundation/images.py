@@ -19,6 +19,12 @@ from harness.foundation.files import write_bytes
 Pixels = npt.NDArray[np.uint8]
 """An image: shape (H, W, 3), dtype uint8, RGB, values 0..255."""
 
+MOST_PIXELS = 178_956_970
+"""Larger images are refused: as RGB they take half a GiB. It is where Pillow's own limit raises; that one also prints a
+warning from half of it on, and is therefore switched off."""
+
+Image.MAX_IMAGE_PIXELS = None
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File name endings that are taken for images, lower case."""
 
@@ -31,7 +37,7 @@ def read_rgb(path: str | Path) -> Pixels:
 
     Raises:
         HarnessError: the file is missing, empty, no image, truncated, of several pages, larger than
-            ``MAX_IMAGE_PIXELS`` of Pillow, or its values are not 8-bit gray or RGB.
+            :data:`MOST_PIXELS`, or its values are not 8-bit gray or RGB.
     """
     with _opened(path) as image:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
@@ -57,8 +63,6 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         kind = "an empty file" if Path(path).stat().st_size == 0 else "not an image that Pillow can read"
         raise HarnessError(f"{path}: {kind}; replace the file") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise HarnessError(f"{path}: too large ({error}); cut it into smaller images") from error
     except MemoryError as error:
         raise HarnessError(f"{path}: does not fit into memory; cut it into smaller images") from error
     except Exception as error:  # on corrupt files Pillow's plugins raise almost anything
@@ -66,6 +70,9 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
 
 
 def _check_values(path: str | Path, image: Image.Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        size = f"{image.width}x{image.height} pixels, more than {MOST_PIXELS:,}"
+        raise HarnessError(f"{path}: too large ({size}); cut it into smaller images")
     raw = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))  # Pillow reads 16-bit RGB as 8-bit silently
     if image.mode.startswith(("I", "F")) or ";16" in raw:
         raise HarnessError(f"{path}: has more than 8 bits per channel (mode {image.mode}); convert it to 8-bit RGB")

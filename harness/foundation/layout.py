@@ -16,6 +16,7 @@ TRAINING_DATA = RESULTS / "training_data"
 RUNS = RESULTS / "runs"
 STATE = RESULTS / "state"
 METRICS = RESULTS / "metrics"
+FAILURES = RESULTS / "failures"
 
 
 def benchmarks(scale: int) -> Path:
@@ -67,6 +68,11 @@ def generations(folder: Path) -> dict[int, Path]:
 def metrics(name: str, evaluation_hash: str) -> Path:
     """Metrics of one run or reference under one evaluation."""
     return METRICS / name / f"{evaluation_hash[:8]}.parquet"
+
+
+def failures(name: str, evaluation_hash: str) -> Path:
+    """What could not be read for the metrics of one run or reference under one evaluation; see results/README.md."""
+    return FAILURES / name / f"{evaluation_hash[:8]}.json"
 
 
 def experiment_metrics(experiment: str) -> Path:

@@ -78,7 +78,9 @@ class Learner:
         self._batch: Batch | None = None
         self._iteration = torch.zeros((), dtype=torch.float64, device=device)
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
-        self.first_bad = torch.full((), torch.inf, dtype=torch.float64, device=device)
+        self.first_bad = torch.full((3,), torch.inf, dtype=torch.float64, device=device)
+        """The first iterations at which loss, L1 and penalty were not finite; infinite where they always were."""
+        self.has_penalty = False
 
     def step(self, iteration: int, batch: Batch) -> None:
         """Train on one batch. ``iteration`` is 1-based. Nothing is copied to the host, so the device never waits."""
@@ -123,6 +125,7 @@ class Learner:
                 self._teacher.look(self._batch.lr)
         penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
         loss = l1 if penalty is None else l1 + penalty
+        self.has_penalty = penalty is not None
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self._features is not None:
@@ -180,7 +183,7 @@ class Learner:
     def _note(self, parts: Tensor) -> None:
         self.sums += parts
         worst = torch.minimum(self.first_bad, self._iteration)
-        self.first_bad.copy_(torch.where(parts[0].isfinite(), self.first_bad, worst))
+        self.first_bad.copy_(torch.where(parts.isfinite(), self.first_bad, worst))
 
     def _laid_out(self, batch: Batch) -> Batch:
         if not self.spec.training.channels_last:

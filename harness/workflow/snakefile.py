@@ -14,6 +14,7 @@ from typing import Any
 from harness.datasets.catalogue import find_entry
 from harness.degradations.fixed import select
 from harness.evaluation.metrics import registry
+from harness.evaluation.retries import attempts
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import Ablation, ablation_names, find_run, load_ablation
 from harness.foundation import layout
@@ -217,6 +218,17 @@ class Plan:
     def metrics(self) -> list[str]:
         """The metrics of every reference, model from outside and run."""
         return [str(path) for path in self._experiment.metric_files]
+
+    def attempt(self, method: str) -> int:
+        """Return the number of a method's coming evaluation: it grows once images that failed have changed.
+
+        As a parameter of a rule it repeats the evaluation then, and only then.
+        """
+        return self._attempts.get(method, 0)
+
+    @cached_property
+    def _attempts(self) -> dict[str, int]:
+        return attempts(self._experiment.evaluation.hash)
 
     def tables(self, *suffixes: str) -> list[str]:
         """Return the tables of the experiment in some formats."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import altered, archives, data, experiments, file_names, images, results, weights
+from tests.bad_inputs import altered, archives, arithmetic, data, experiments, file_names, images, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
@@ -14,6 +14,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Weights": weights.CASES,
     "Results and states": results.CASES,
     "Altered files": altered.CASES,
+    "Arithmetic": arithmetic.CASES,
 }
 """Heading to cases, in the order of the document."""
 

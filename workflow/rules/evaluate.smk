@@ -21,10 +21,12 @@ rule evaluate_run:
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
+        attempt=lambda wildcards: experiment.attempt(wildcards.run),
     message:
         "evaluate {wildcards.run}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --run {wildcards.run} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --run {wildcards.run}"
+        " --attempt {params.attempt} 2>&1 | tee {log}"
 
 
 rule evaluate_reference:
@@ -45,10 +47,12 @@ rule evaluate_reference:
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
+        attempt=lambda wildcards: experiment.attempt(wildcards.reference),
     message:
         "evaluate {wildcards.reference}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference}"
+        " --attempt {params.attempt} 2>&1 | tee {log}"
 
 
 rule evaluate_external:
@@ -71,7 +75,9 @@ rule evaluate_external:
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
+        attempt=lambda wildcards: experiment.attempt(wildcards.external),
     message:
         "evaluate {wildcards.external}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --external {wildcards.external} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --external {wildcards.external}"
+        " --attempt {params.attempt} 2>&1 | tee {log}"

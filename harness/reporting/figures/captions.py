@@ -5,15 +5,16 @@ from __future__ import annotations
 CAPTIONS = {
     "gains": (
         "Difference to the baseline per degradation, averaged over data sets, with 95% intervals. A red cross "
-        "marks a cell that failed or is missing."
+        "marks a cell that failed, is missing or is infinite."
     ),
     "heatmap": (
-        "Difference to the baseline on each data set and degradation. A red cross marks a cell that failed or is "
-        "missing."
+        "Difference to the baseline on each data set and degradation. A red cross marks a cell that failed, is "
+        "missing or is infinite."
     ),
     "forest": (
         "Paired differences to the baseline with 95% intervals, averaged over degradations. Filled markers are "
-        "significant after Holm's correction; a red cross on the zero line marks a cell that failed or is missing."
+        "significant after Holm's correction; a red cross on the zero line marks a cell that failed, is missing or is "
+        "infinite."
     ),
     "ranks": (
         "How often each method takes each rank when seeds and images are drawn anew: a ranking that depends on "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from harness.foundation.images import Pixels
-from harness.reporting.figures.style import BAD, PAGE, save, styled
+from harness.reporting.figures.style import BAD, PAGE, drawable, save, say, styled
 from harness.reporting.rows.compared import REAL, Study
 from harness.reporting.rows.labels import degradation_label, method_label, metric_label
 from harness.reporting.rows.metric_rows import Block
@@ -20,7 +21,8 @@ from harness.reporting.rows.metric_rows import Block
 CROP = 24
 """Side of a crop in low-resolution pixels."""
 
-_MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.38  # inches
+_MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.47  # inches
+_MOST = 8  # panels in a row
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def _cases(block: Block, study: Study) -> list[Case]:
     for (dataset, degradation), values in block.values.items():
         if degradation == REAL:
             continue
-        gains = sign * _mean_of_known(np.concatenate(list(values[places] - values[base])))
+        finite = np.where(np.isfinite(values), values, np.nan)
+        gains = sign * _mean_of_known(np.concatenate(list(finite[places] - finite[base])))
         found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
     if not found:
         return []
@@ -136,29 +139,41 @@ def make_strip(
 
 
 def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str = "gallery") -> list[Path]:
-    """Draw one row per case: ground truth, input (pixels repeated), each method with its score on the whole image."""
-    columns = 2 + max((len(strip.results) for strip in strips), default=3)
+    """Draw the cases below each other: ground truth, input (pixels repeated), each method with its score on the image.
+
+    Many methods take several rows of a case, so that each can be seen.
+    """
+    panels = 2 + max((len(strip.results) for strip in strips), default=3)
+    lines = -(-panels // _MOST)
+    columns = -(-panels // lines)
     size = (PAGE - _MARGIN - columns * _GAP) / columns
-    height = size + _TITLE + _SCORE
+    height = _TITLE + lines * (size + _SCORE)
     rows = max(len(strips), 1)
     with styled(PAGE, rows * height) as figure:
         figure.set_layout_engine("none")
         if not strips:
-            figure.text(0.5, 0.5, "no case to show: no image has values of all methods", ha="center")
+            say(figure, "no case to show: no image has values of a method and of the baseline")
         for row, strip in enumerate(strips):
             top = (rows - row) * height
             _title(figure, strip.case, metric, (top - 0.04) / (rows * height))
             for place, (title, score, pixels) in enumerate(_panels(strip, metric)):
-                left = _MARGIN + place * (size + _GAP)
-                box = (left / PAGE, (top - _TITLE - size) / (rows * height), size / PAGE, size / (rows * height))
-                _panel(figure, box, f"{title}\n{score}", pixels)
+                line, column = divmod(place, columns)
+                left, bottom = _MARGIN + column * (size + _GAP), top - _TITLE - size - line * (size + _SCORE)
+                box = (left / PAGE, bottom / (rows * height), size / PAGE, size / (rows * height))
+                _panel(figure, box, f"{_broken(title, size)}\n{score}", pixels)
         return save(figure, folder, name)
+
+
+def _broken(title: str, size: float) -> str:
+    """Break a title into lines as wide as a panel, two of them at most."""
+    lines = textwrap.wrap(title, max(8, int(size * 17))) or [title]
+    return "\n".join(lines if len(lines) < 3 else [lines[0], f"{lines[1][:-1]}…"])
 
 
 def _title(figure: Figure, case: Case, metric: str, top: float) -> None:
     label = metric_label(metric)
     unit = f" {label.unit}" if label.unit else ""
-    where = f"{case.dataset}, {case.image}, {degradation_label(case.degradation)}"
+    where = f"{drawable(case.dataset)}, {drawable(case.image)}, {degradation_label(case.degradation)}"
     text = f"{case.network}, {case.reason} ({label.difference(case.gain)}{unit}): {where}"
     figure.text(_MARGIN / PAGE, top, text, va="top", fontsize=7)
 
