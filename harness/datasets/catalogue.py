@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct, image_name_problem, leaves_folder
 from harness.foundation.project import ROOT, own_file, with_own
 from harness.foundation.yamlfile import StrictModel, load_mapping
 
@@ -88,6 +89,13 @@ class DatasetEntry(StrictModel):
         for field, pattern in (("pattern", self.pattern), ("low", self.low)):
             if pattern is not None and pattern.count("{name}") != 1:
                 raise ValueError(f"{field} {pattern!r}: must contain {{name}} once")
+            if pattern is not None and leaves_folder(pattern):
+                raise ValueError(f"{field} {pattern!r}: must lie below the data set's folder")
+        for name in self.files:
+            if problem := image_name_problem(name):
+                raise ValueError(f"files: {name!a}: the name {problem}; rename it")
+        if self.manifest is not None and leaves_folder(self.manifest):
+            raise ValueError(f"manifest {self.manifest!r}: must lie below configs/manifests")
         if (Path(self.folder).is_absolute() and not self.own) or ".." in Path(self.folder).parts:
             raise ValueError(f"folder {self.folder!r}: must lie below the data folder")
         return self
@@ -135,10 +143,11 @@ def _entries() -> dict[str, DatasetEntry]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> dict[str, DatasetEntry]:
-    entries = load_mapping(path, DatasetEntry)
+    entries = load_mapping(path, DatasetEntry, "data set")
     local = path.with_suffix(".local.yaml")
-    own = load_mapping(local, DatasetEntry) if local.is_file() else {}
+    own = load_mapping(local, DatasetEntry, "data set") if local.is_file() else {}
     for name in own:
         if name in entries:
             raise HarnessError(f"{local}: {name}: the name of an entry of {path.name} already; choose another one")
+    check_distinct((*entries, *own), f"entry of {path.name}", str(local))
     return entries | own

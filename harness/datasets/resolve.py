@@ -12,6 +12,7 @@ from harness.datasets.catalogue import DatasetEntry, find_entry
 from harness.datasets.manifests import read_manifest
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import SUFFIXES, Pixels, read_rgb
+from harness.foundation.names import image_name_problem
 
 _SHOWN = 5  # names that a message lists before it only counts
 
@@ -151,8 +152,7 @@ def _is_usable(path: Path) -> bool:
         raise HarnessError(f"{path}: a link to a file that is not there; restore the file or remove the link")
     if not path.is_file():
         return False
-    if not str(path).isprintable():
-        problem = "is not UTF-8" if re.search("[\ud800-\udfff]", str(path)) else "holds a tab or a line end"
+    if problem := image_name_problem(path.name) or image_name_problem(str(path).replace("/", "_")):
         raise HarnessError(f"{ascii(str(path))[1:-1]}: the name {problem}; rename the file")
     return True
 

@@ -19,6 +19,7 @@ from harness.experiment.ablations import Ablation, ablation_names, find_run, loa
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
+from harness.foundation.names import NAME
 from harness.foundation.project import ROOT, own_file, source_files
 from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
 from harness.regularizers import source_of
@@ -81,6 +82,8 @@ class Plan:
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.stems.pattern
         self._studies: dict[str, Ablation] = {}
+        self.ablations = ablation_names()  # their files are read only when a target asks for one
+        self.names = NAME.pattern
 
     @property
     def shell_prefix(self) -> str:
@@ -225,11 +228,6 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
-
-    @cached_property
-    def ablations(self) -> list[str]:
-        """The names of all ablation studies. They are read only when a target asks for one."""
-        return ablation_names()
 
     def ablation_inputs(self, study: str) -> list[str]:
         """Return the metrics, histories and records of a study's runs."""

@@ -24,7 +24,7 @@ rule evaluate_run:
     message:
         "evaluate {wildcards.run}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --run {wildcards.run} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --run {wildcards.run:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_reference:
@@ -48,7 +48,7 @@ rule evaluate_reference:
     message:
         "evaluate {wildcards.reference}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_external:
@@ -74,4 +74,4 @@ rule evaluate_external:
     message:
         "evaluate {wildcards.external}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --external {wildcards.external} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --external {wildcards.external:q} 2>&1 | tee {log:q}"
