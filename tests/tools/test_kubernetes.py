@@ -16,7 +16,7 @@ PLACES = ("plain", "a b", "it's; $(touch PWNED)", "x: # y", '"q" & {z}')
 
 
 def submitted(tmp_path: Path, place: str) -> tuple[dict[str, Any], Path]:
-    """Submit a script that lies in a folder of this name; return the job as Kubernetes would read it, and the script."""
+    """Submit a script in a folder of this name; return the job as Kubernetes would read it, and the script."""
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "kubectl").write_text('#!/bin/sh\ncat >"$SUBMITTED"\n')
@@ -28,7 +28,9 @@ def submitted(tmp_path: Path, place: str) -> tuple[dict[str, Any], Path]:
     environment = os.environ | {
         "PATH": f"{tools}:{os.environ['PATH']}",
         "SUBMITTED": str(tmp_path / "submitted.yaml"),
-        **{"HARNESS_IMAGE": "registry/image:1", "HARNESS_CLAIM": "claim", "HARNESS_MOUNT": str(folder)},
+        "HARNESS_IMAGE": "registry/image:1",
+        "HARNESS_CLAIM": "claim",
+        "HARNESS_MOUNT": str(folder),
     }
     command = ["sh", str(ROOT / "profiles/kubernetes/job.sh"), "submit", "2", "4000", "60", "1", str(script)]
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
