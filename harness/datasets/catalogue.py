@@ -6,10 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_distinct, image_name_problem, leaves_folder
+from harness.foundation.places import expanded
 from harness.foundation.project import ROOT, own_file, with_own
 from harness.foundation.yamlfile import StrictModel, load_mapping
 
@@ -50,7 +51,7 @@ class DatasetEntry(StrictModel):
             ``folder`` (any photographs the user puts there, for training).
         images: how many there must be (pairs count once). An entry without a number is the user's own: it has
             whatever lies in its folder.
-        folder: where they lie, below the data folder; the user's own may lie anywhere.
+        folder: where they lie, below the data folder; the user's own may lie anywhere, ``~`` is the home folder.
         pattern: paths of the images below ``folder`` without their suffix: ``{name}`` is the image's name, ``*``
             anything within one path component.
         low: the same for the LR image of a pair.
@@ -73,6 +74,14 @@ class DatasetEntry(StrictModel):
     sources: tuple[Source, ...] = ()
     manual: str | None = None
     licence: str
+
+    @field_validator("folder")
+    @classmethod
+    def _at_home(cls, folder: str) -> str:
+        try:
+            return str(expanded(folder, "folder")) if folder else folder
+        except HarnessError as error:
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _check(self) -> DatasetEntry:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import archives, data, experiments, images, names, places, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
     "Images": images.CASES,
+    "Names": names.CASES,
+    "Folders and files": places.CASES,
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
