@@ -49,7 +49,8 @@ def experiment_file(configfiles: Sequence[str | Path], single: Mapping[str, Any]
         given = ", ".join(f"{key}={value}" for key, value in single.items())
         raise HarnessError(f"--config: {given}: write it into an experiment file and give that with --configfile")
     if configfiles:
-        return _relative(configfiles)[0]
+        name = _relative(configfiles)[0]
+        return str(Path.cwd() / name) if name.startswith("-") else name  # no option of the commands it is given to
     return DEFAULT if Path(DEFAULT).is_file() else str(ROOT / DEFAULT)
 
 
@@ -84,6 +85,10 @@ class Plan:
         self._studies: dict[str, Ablation] = {}
         self.ablations = ablation_names()  # their files are read only when a target asks for one
         self.names = NAME.pattern
+        for model in self._experiment.externals:
+            if re.search(r"\{\s*\w", str(model.weights)):
+                problem = f"weights {model.weights}: Snakemake takes what stands in braces for a wildcard; rename it"
+                raise HarnessError(f"{path}: external.{model.name}: {problem}")
 
     @property
     def shell_prefix(self) -> str:

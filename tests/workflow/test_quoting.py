@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.foundation.errors import HarnessError
+from harness.workflow.snakefile import Plan
 from tests.bad_inputs.case import BASE
 from tests.bad_inputs.names import EMBEDDED
 from tests.conftest import ROOT
@@ -52,14 +54,21 @@ def test_a_name_is_refused_before_anything_is_planned(tmp_path: Path, name: str)
     assert {path.name for path in tmp_path.iterdir()} - {".snakemake"} == {"configs", "mine.yaml"}
 
 
+def test_braces_in_the_place_of_weights_are_told(tmp_path: Path) -> None:
+    entry = {"external": {"other": {"weights": "{z}.pth", "network": "srresnet"}}}
+    (tmp_path / "mine.yaml").write_text(BASE + yaml.safe_dump(entry))
+    with pytest.raises(HarnessError, match=r"external\.other: weights .*\{z\}\.pth: Snakemake takes .* rename it"):
+        Plan(tmp_path / "mine.yaml")
+
+
 @pytest.mark.slow
 def test_folders_and_files_may_be_called_anything(tmp_path: Path) -> None:
     project = tmp_path / "it's $(touch PWNED); {x} & a b"
     place = project / '-my "experiments" $(touch PWNED) {y}'
     place.mkdir(parents=True)
-    weights = f"{place}/`touch PWNED` {{z}}.pth"
-    Path(weights).write_bytes(b"not weights")
-    entry = {"external": {"other": {"weights": weights, "network": "srresnet"}}}
+    weights = tmp_path / "it's `touch PWNED` $(touch PWNED); a b.pth"
+    weights.write_bytes(b"not weights")
+    entry = {"external": {"other": {"weights": str(weights), "network": "srresnet"}}}
     (place / "mine.yaml").write_text(BASE + yaml.safe_dump(entry))
     call = snakemake(project, "benchmarks", "--configfile", f"{place}/mine.yaml")
     assert call.status == 0, call.text
