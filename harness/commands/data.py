@@ -73,7 +73,10 @@ def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
     from harness.datasets.patches import pack as write_pack
     from harness.experiment import load_experiment
 
-    write_pack(dataset, load_experiment(experiment).data_root, layout.pack(dataset), jobs=jobs)
+    data_root = load_experiment(experiment).data_root
+    write_pack(dataset, data_root, layout.pack(dataset), jobs=jobs)
+    if note := resolve.left_out(dataset, data_root):
+        print(note)
 
 
 def benchmark(

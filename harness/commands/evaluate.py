@@ -16,10 +16,10 @@ from harness.evaluation.retries import note_unreadable
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import find_run
 from harness.experiment.catalogues import Catalogues
-from harness.experiment.file import NAME
 from harness.foundation import layout
 from harness.foundation.devices import lease, no_gpu_message, visible_gpus
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import LONGEST, NAME, check_name
 from harness.foundation.yamlfile import parse_yaml, validate
 from harness.spec import EvaluationSpec
 
@@ -199,9 +199,8 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {"datasets": (), "degradations": STANDAR
 
 def _model(options: Mapping[str, Any], catalogues: Catalogues) -> ExternalModel:
     weights = options["weights"]
-    name = options.get("name") or "".join(c if NAME.fullmatch(f"a{c}") else "_" for c in weights.stem)
-    if not NAME.fullmatch(name):
-        raise HarnessError(f"evaluate --name: {name!r}: use letters, digits, _ and - only")
+    stem = "".join(c if NAME.fullmatch(f"a{c}") else "_" for c in weights.stem)
+    name = check_name(options.get("name", stem.lstrip("_-")[:LONGEST] or "model"), "model", "evaluate --name")
     if "network" not in options:
         known = ", ".join(catalogues.networks)
         raise HarnessError(f"evaluate --weights: give its --network: one of {known}, an import path, or spandrel")

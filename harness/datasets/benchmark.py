@@ -18,7 +18,7 @@ from harness.datasets.catalogue import find_entry
 from harness.datasets.locks import check_lock, hr_rows
 from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_index, write_manifest
 from harness.datasets.progress import parallel_map
-from harness.datasets.resolve import ImageFile, resolve_images
+from harness.datasets.resolve import ImageFile, left_out, resolve_images
 from harness.datasets.stamped import keep_finished, write_stamped
 from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, select
 from harness.foundation import layout
@@ -176,7 +176,8 @@ def generate(
         for name in different:
             (folder / name / MANIFEST).unlink()
         raise HarnessError("\n".join(report.line for report in different.values()))
-    notes = [*sorted(tolerated or ()), *(report.line for report in different.values())]
+    others = left_out(dataset, data_root)
+    notes = [*([others] if others else []), *sorted(tolerated or ()), *(report.line for report in different.values())]
     if names != (REAL,):
         write_index(folder, names, folders)
     unlocked = [name for name, report in reports.items() if not report.locked]

@@ -22,6 +22,7 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import file_sha256, write_text
 from harness.foundation.images import Pixels, pixel_sha256
+from harness.foundation.names import leaves_folder
 from harness.foundation.sums import altered, check, seal_text
 
 MANIFEST = "manifest.tsv"
@@ -175,6 +176,8 @@ def _parse(columns: list[str], line: str, place: str) -> Row:
         row = Row(cells["name"], int(cells["width"]), int(cells["height"]), cells["sha256"], cells.get("file", ""))
     except (KeyError, ValueError) as error:
         raise HarnessError(f"{place}: not a manifest line with {', '.join(_COLUMNS)}: {line[:60]!r}") from error
+    if leaves_folder(row.name):
+        raise HarnessError(f"{place}: {row.name!r} leads out of the folder of the images")
     if len(row.sha256) != 64:
         raise HarnessError(f"{place}: {row.sha256!r} is no SHA-256")
     return row

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
+from harness.foundation.places import expanded
 from harness.foundation.yamlfile import StrictModel
 from harness.spec import NetworkSpec
 
@@ -112,7 +113,7 @@ def resolve_external(name: str, entry: ExternalEntry, networks: Mapping[str, Net
         HarnessError: the network is unknown, or arguments are given that nothing takes. The file may be missing still:
             :meth:`ExternalModel.problem` tells.
     """
-    weights, network = root / entry.weights, entry.network
+    weights, network = root / expanded(entry.weights, "weights"), entry.network
     if network == SPANDREL:
         if entry.arguments:
             raise HarnessError("arguments: spandrel finds them in the weights; leave them out")

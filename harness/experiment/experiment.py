@@ -14,6 +14,7 @@ from harness.experiment.names import check_names
 from harness.experiment.runs import Run, Spanner
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
+from harness.foundation.places import expanded
 from harness.foundation.yamlfile import load_model
 from harness.regularizers import teacher_of
 from harness.spec import EvaluationSpec, SetSpec
@@ -33,6 +34,8 @@ class Experiment:
 
     def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
         check_names(path, file, catalogues)
+        for field, place in (("data_root", file.data_root), ("weights_root", file.weights_root)):
+            expanded(place, f"{path}: {field}")
         self.path = path
         self.file = file
         self.name = path.stem

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.evaluation.external_entry import ExternalEntry
 from harness.foundation.yamlfile import StrictModel
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-"""What labels may look like: they become parts of file names, separated by dots."""
 
 
 class EvaluationEntry(StrictModel):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +30,47 @@ Image.MAX_IMAGE_PIXELS = None
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File name endings that are taken for images, lower case."""
 
+OTHER_SUFFIXES = (
+    *(".arw", ".avif", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe"),
+    *(".jxl", ".mpo", ".nef", ".orf", ".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg", ".tga", ".xcf"),
+)
+"""File name endings of images that are not read, lower case: what is left out is told by them."""
+
+_ORIENTATION = 0x0112  # the EXIF tag
+
+logger = logging.getLogger(__name__)
+
 
 def read_rgb(path: str | Path) -> Pixels:
     """Read an image file as (H, W, 3) uint8 RGB.
 
     Gray and palette images are expanded to RGB and an alpha channel is dropped, as Pillow's ``convert("RGB")`` does.
-    The format is taken from the content, whatever the name ends in. An orientation tag is ignored.
+    The format is taken from the content, whatever the name ends in. An orientation tag is ignored. Where that changes
+    what one sees, a warning says so, once per file.
 
     Raises:
         HarnessError: the file is missing, empty, no image, truncated, of several pages, larger than
             :data:`MOST_PIXELS`, or its values are not 8-bit gray or RGB.
     """
     with _opened(path) as image:
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+        pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+        for note in _ignored(image):
+            _say(Path(path).absolute(), f"{path}: {note}")
+        return pixels
+
+
+def _ignored(image: Image.Image) -> Iterator[str]:
+    """Yield what an image, already decoded, has and is read without."""
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        yield "has transparent pixels; alpha is dropped and their colours are taken as they are"
+    if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
+        yield "its EXIF tag turns it, which is ignored: rows are taken as they lie in the file; save it turned"
+
+
+@lru_cache(maxsize=100_000)
+def _say(path: Path, note: str) -> None:
+    """Warn, once per file: an image is read several times."""
+    logger.warning("%s", note)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

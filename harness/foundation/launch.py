@@ -12,6 +12,15 @@ from collections.abc import Sequence
 from types import FrameType
 
 _ARGUMENTS = "HARNESS_ARGUMENTS"
+_STARTED = "HARNESS_STARTED"
+
+
+def is_started() -> bool:
+    """Whether this process is one of those that :func:`run_processes` starts, below one that holds the devices.
+
+    torchrun's own variables do not tell: they may be left over in the shell, or be another program's.
+    """
+    return os.environ.get(_STARTED) == str(os.getpid())
 
 
 def run_processes(count: int, arguments: Sequence[str]) -> int:
@@ -37,5 +46,6 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = json.loads(os.environ[_ARGUMENTS])
+    sys.argv[1:] = json.loads(os.environ.pop(_ARGUMENTS))
+    os.environ[_STARTED] = str(os.getpid())  # which no other process inherits as its own
     runpy.run_module("harness", run_name="__main__")

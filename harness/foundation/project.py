@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct
 
 ROOT = Path(__file__).resolve().parents[2]
 """The harness's checkout: the folder of the Snakefile, ``pyproject.toml`` and ``configs/``."""
@@ -37,13 +38,14 @@ def with_own(entries: Mapping[str, Entry], name: str, read: Callable[[Path], Map
         read: reads a file like it.
 
     Raises:
-        HarnessError: the project's file is wrong, or gives a name of the harness another meaning.
+        HarnessError: the project's file is wrong, or gives a name of the harness, in whatever case, another meaning.
     """
     path = own_file(f"configs/{name}")
     added = read(path) if path else {}
     for key, entry in added.items():
         if key in entries and entries[key] != entry:
             raise HarnessError(f"{path}: {key!r}: the harness has another entry of that name; choose another name")
+    check_distinct((*entries, *added), "harness's entry", str(path))
     return {**entries, **added}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 from functools import cache
@@ -31,6 +32,7 @@ _STAGES = {
     "evaluate": ("evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
     "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
+_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 _PACKAGES = (
     "torch",
     "torchvision",
@@ -84,9 +86,16 @@ def versions() -> dict[str, str]:
 @cache
 def git_commit() -> str:
     """Return the commit of the checkout, with ``-dirty`` when it was changed, or ``unknown`` outside of git."""
+    return commit_of(PACKAGE.parent)
+
+
+def commit_of(folder: Path) -> str:
+    """Return the commit of the repository that begins in ``folder``, never of one that it lies in or that is set."""
+    environment = {name: value for name, value in os.environ.items() if name not in _GIT}
+    environment["GIT_CEILING_DIRECTORIES"] = str(folder.resolve().parent)
     try:
-        command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError:
         return "unknown"
     return answer.stdout.strip() or "unknown"

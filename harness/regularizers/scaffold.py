@@ -9,6 +9,7 @@ from string import Template
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import write_text
+from harness.foundation.names import check_name
 from harness.regularizers import HELPERS
 
 _TEMPLATE = Path(__file__).parent / "regularizer.py.txt"
@@ -33,6 +34,7 @@ def new_regularizer(name: str, root: Path) -> list[Path]:
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in HELPERS:
         raise HarnessError(f"new-regularizer: name {name!r}: use lower-case letters, digits and _, such as my_dropout")
+    check_name(name, "regularizer", "new-regularizer: name")
     targets = {
         root / "harness" / "regularizers" / f"{name}.py": Template(_TEMPLATE.read_text(encoding="utf-8")),
         root / "workflow" / "regularizers" / f"{name}.smk": _RULE,

@@ -20,6 +20,7 @@ from harness.experiment.ablations import Ablation, ablation_names, find_run, loa
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
+from harness.foundation.names import NAME
 from harness.foundation.project import ROOT, own_file, source_files
 from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
 from harness.regularizers import source_of
@@ -49,7 +50,8 @@ def experiment_file(configfiles: Sequence[str | Path], single: Mapping[str, Any]
         given = ", ".join(f"{key}={value}" for key, value in single.items())
         raise HarnessError(f"--config: {given}: write it into an experiment file and give that with --configfile")
     if configfiles:
-        return _relative(configfiles)[0]
+        name = _relative(configfiles)[0]
+        return str(Path.cwd() / name) if name.startswith("-") else name  # no option of the commands it is given to
     return DEFAULT if Path(DEFAULT).is_file() else str(ROOT / DEFAULT)
 
 
@@ -82,6 +84,12 @@ class Plan:
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.stems.pattern
         self._studies: dict[str, Ablation] = {}
+        self.ablations = ablation_names()  # their files are read only when a target asks for one
+        self.names = NAME.pattern
+        for model in self._experiment.externals:
+            if re.search(r"\{\s*\w", str(model.weights)):
+                problem = f"weights {model.weights}: Snakemake takes what stands in braces for a wildcard; rename it"
+                raise HarnessError(f"{path}: external.{model.name}: {problem}")
 
     @property
     def shell_prefix(self) -> str:
@@ -237,11 +245,6 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
-
-    @cached_property
-    def ablations(self) -> list[str]:
-        """The names of all ablation studies. They are read only when a target asks for one."""
-        return ablation_names()
 
     def ablation_inputs(self, study: str) -> list[str]:
         """Return the metrics, histories and records of a study's runs."""

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import altered, archives, arithmetic, data, experiments, file_names, images, results, weights
+from tests.bad_inputs import (
+    altered,
+    archives,
+    arithmetic,
+    data,
+    experiments,
+    file_names,
+    images,
+    names,
+    places,
+    results,
+    weights,
+)
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
     "Images": images.CASES,
     "Names of images": file_names.CASES,
+    "Names": names.CASES,
+    "Folders and files": places.CASES,
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,

@@ -219,7 +219,7 @@ CASES = [
         "yaml-name",
         "a file name with spaces",
         ("check", "my experiment.yaml"),
-        "my experiment.yaml: name: 'my experiment': use letters, digits, _ and - only",
+        "my experiment.yaml: name: 'my experiment': use letters, digits, _ and - only, with a letter or digit first",
         written("my experiment.yaml", BASE),
     ),
     Case(

@@ -178,7 +178,7 @@ CASES = [
         "image-gif",
         "only formats that are not read (GIF)",
         PACK,
-        f"photographs: no images in {FOLDER}; put photographs there",
+        f"photographs: no images in {FOLDER}; there are 1 file (.gif): save them as PNG or JPEG",
         written(f"{FOLDER}/x.gif", b"GIF89a"),
     ),
     read("rgba", "RGBA PNG", "x.png", saved(Image.fromarray(noise(8, 8, 4)), "PNG"), "read as RGB; alpha is dropped"),

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.foundation.provenance import PACKAGE, code_digest, git_commit, regularizer_module, stage_modules, versions
+from harness.foundation.provenance import (
+    PACKAGE,
+    code_digest,
+    commit_of,
+    git_commit,
+    regularizer_module,
+    stage_modules,
+    versions,
+)
 
 
 def names(stage: str) -> set[str]:
@@ -49,3 +59,28 @@ def test_digest_is_of_contents(tmp_path: Path) -> None:
 def test_versions_and_commit_are_told() -> None:
     assert versions()["torch"][0].isdigit()
     assert git_commit()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    command = ["git", "-C", str(folder), *author, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_checkout_without_its_repository_has_no_commit_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    for folder in (tmp_path, inside):
+        git(folder, "init", "-q")
+        git(folder, "commit", "-q", "--allow-empty", "-m", folder.name)
+    own = git(inside, "rev-parse", "HEAD")
+    assert own != git(tmp_path, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert commit_of(inside) == own, "whatever a hook has set"
+    shutil.rmtree(inside / ".git")
+    assert commit_of(inside) == "unknown"
+    (inside / ".git").mkdir()
+    assert commit_of(inside) == "unknown", "an empty one is none"

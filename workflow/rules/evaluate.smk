@@ -25,8 +25,8 @@ rule evaluate_run:
     message:
         "evaluate {wildcards.run}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --run {wildcards.run}"
-        " --attempt {params.attempt} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --run {wildcards.run:q}"
+        " --attempt {params.attempt} 2>&1 | tee {log:q}"
 
 
 rule evaluate_reference:
@@ -51,8 +51,8 @@ rule evaluate_reference:
     message:
         "evaluate {wildcards.reference}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference}"
-        " --attempt {params.attempt} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference:q}"
+        " --attempt {params.attempt} 2>&1 | tee {log:q}"
 
 
 rule evaluate_external:
@@ -79,5 +79,5 @@ rule evaluate_external:
     message:
         "evaluate {wildcards.external}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --external {wildcards.external}"
-        " --attempt {params.attempt} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --external {wildcards.external:q}"
+        " --attempt {params.attempt} 2>&1 | tee {log:q}"

@@ -28,8 +28,8 @@ rule train_run:
     message:
         "train {wildcards.network} with {wildcards.variant}, seed {wildcards.seed}"
     shell:
-        "python -m harness train {params.experiment:q}"
-        " --run {wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash} 2>&1 | tee -a {log}"
+        "python -m harness train {params.experiment:q} --run {wildcards.network:q}.{wildcards.variant:q}"
+        ".s{wildcards.seed:q}.{wildcards.hash:q} 2>&1 | tee -a {log:q}"
 
 
 use rule train_run as train_other with:

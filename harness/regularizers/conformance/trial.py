@@ -124,5 +124,5 @@ class Trial:
 
 def small_networks() -> dict[str, NetworkSpec]:
     """Return a small one of each kind of network in ``configs/networks.yaml``, by name."""
-    networks = load_mapping(_CATALOGUE, NetworkEntry)
+    networks = load_mapping(_CATALOGUE, NetworkEntry, "network")
     return {name: entry.network for name, entry in networks.items() if name.endswith("_small") and "_x1" not in name}

@@ -30,6 +30,8 @@ def data(experiment: Experiment | None, data_root: Path, deep: bool) -> Iterator
         yield from (Finding("warning", "data", problem) for problem in broken)
         if absent:
             yield Finding("ok", "data", f"not in {data_root}, fetch them when needed: {', '.join(absent)}")
+    notes = [note for name in present if (note := resolve.left_out(name, data_root))]
+    yield from (Finding("warning", "data", note) for note in notes)
     if deep:
         for verdict in [*(verify(present, data_root, layout.BENCHMARKS) if present else []), *verify_results()]:
             yield Finding("ok" if verdict.good else "problem", "data", verdict.line)

@@ -48,7 +48,19 @@ def test_a_healthy_house(tmp_path: Path) -> None:
     lines = answer.stdout.splitlines()
     assert "0 problems" in lines[-1]
     subjects = [line.split()[1] for line in lines[:-1]]
-    wanted = ["experiment", "python", "packages", "imports", "gpus", "writing", "disk", "slurm", "data", "weights"]
+    wanted = [
+        "experiment",
+        "python",
+        "packages",
+        "imports",
+        "gpus",
+        "writing",
+        "home",
+        "disk",
+        "slurm",
+        "data",
+        "weights",
+    ]
     assert list(dict.fromkeys(subject for subject in subjects if subject in wanted)) == wanted
     assert len({line.index(line.split(maxsplit=2)[2]) for line in lines[:-1]}) == 1, "texts are aligned"
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
@@ -136,6 +148,36 @@ def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
     assert f"{tmp_path / 'file'} cannot be written (Not a directory)" in found[0].text
     assert [finding.level for finding in machine.writable({tmp_path / "file" / "x": False})] == ["warning"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_home_that_snakemake_cannot_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert machine.home() == Finding("ok", "home", f"caches can be written to {tmp_path}/new/.cache")
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+    assert machine.home().text.startswith("/proc/nowhere/.cache: cannot be written (")
+    assert "run `export HOME=FOLDER`" in machine.home().text
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert machine.home().level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "no home folder is known, and Snakemake needs one; run `export HOME=FOLDER`"),
+        ({"HOME": "/tmp"}, "user 45678 has no name, and Snakemake asks for it; run `export LOGNAME=user` first"),
+        ({"HOME": "/tmp", "LOGNAME": "user"}, "caches can be written to /tmp/.cache"),
+    ],
+)
+def test_a_user_whom_the_system_does_not_know(variables: dict[str, str], expected: str) -> None:
+    """As in a container that is started with a number for a user."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    code = "import os; from harness.workflow.doctor import machine; os.setuid(45678); print(machine.home().text)"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(expected)
 
 
 def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
