@@ -107,17 +107,20 @@ class NetworkEntry(NetworkSpec):
 
     Attributes:
         performance: device to measured defaults of the training's options, for experiments that leave these out.
+            ``cpu_bf16`` holds what differs from ``cpu`` where the precision is bf16.
     """
 
-    performance: dict[Literal["cpu", "cuda"], PerformanceSpec] = {
-        "cuda": PerformanceSpec(channels_last=True, prefetch=True)
+    performance: dict[Literal["cpu", "cpu_bf16", "cuda"], PerformanceSpec] = {
+        "cpu_bf16": PerformanceSpec(channels_last=True),
+        "cuda": PerformanceSpec(channels_last=True, prefetch=True),
     }
 
     @model_validator(mode="after")
     def _check(self) -> NetworkEntry:
-        for name in ("cuda_graph", "prefetch"):
-            if "cpu" in self.performance and getattr(self.performance["cpu"], name):
-                raise ValueError(f"performance.cpu.{name} True: needs a CUDA device")
+        for device, options in self.performance.items():
+            for name in ("cuda_graph", "prefetch"):
+                if device != "cuda" and getattr(options, name):
+                    raise ValueError(f"performance.{device}.{name} True: needs a CUDA device")
         return self
 
     @property
@@ -125,10 +128,13 @@ class NetworkEntry(NetworkSpec):
         """The network alone, as it stands in the spec of a run."""
         return NetworkSpec.model_validate(self.model_dump(exclude={"performance"}))
 
-    def defaults(self, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
-        """Return the options that the entry gives for a device, by name."""
-        found = self.performance.get(device)
-        return found.model_dump(mode="json", exclude_unset=True) if found else {}
+    def defaults(self, device: Literal["cpu", "cuda"], precision: str) -> dict[str, Any]:
+        """Return the options that the entry gives for a device and a precision of the training, by name."""
+        found: dict[str, Any] = {}
+        for key in (device, "cpu_bf16") if (device, precision) == ("cpu", "bf16") else (device,):
+            if key in self.performance:
+                found |= self.performance[key].model_dump(mode="json", exclude_unset=True)
+        return found
 
 
 class TrainingSpec(PerformanceSpec):
