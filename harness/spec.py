@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,6 +14,11 @@ from harness.foundation.yamlfile import StrictModel
 
 SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
+
+
+def _unless(default: Any) -> Callable[[Any], bool]:
+    """Leave a field out of the spec where it has its default: a later choice renames no run that was there before."""
+    return lambda value: bool(value == default)
 
 
 class NetworkSpec(StrictModel):
@@ -154,7 +160,13 @@ class TrainingSpec(PerformanceSpec):
         pool: pairs held back and mixed into batches, as in Real-ESRGAN; 0 is none.
         learning_rate, betas: of Adam.
         schedule: of the learning rate.
+        optimizer: ``adam``, or ``adamw``, whose weight decay is apart from the gradient (arXiv 1711.05101).
+        weight_decay: of the optimizer, 0 for none.
+        clip_norm: greatest norm of the gradient of all weights together; None clips nothing.
         ema: decay of the exponential moving average of the weights.
+        averaging: ``ema``, or ``swa``: the plain mean of the weights after each step since ``swa_start`` (stochastic
+            weight averaging, arXiv 1803.05407, with a step for each epoch); until then the weights themselves.
+        swa_start: part of the training after which ``swa`` begins to average.
         weights: which weights a run hands to evaluation.
         log_every: iterations between lines of the history.
         heldout_every: iterations between measurements of the held-out loss.
@@ -177,7 +189,12 @@ class TrainingSpec(PerformanceSpec):
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.99)
     schedule: ScheduleSpec = ScheduleSpec()
+    optimizer: Literal["adam", "adamw"] = Field(default="adam", exclude_if=_unless("adam"))
+    weight_decay: float = Field(default=0.0, ge=0, exclude_if=_unless(0.0))
+    clip_norm: float | None = Field(default=None, gt=0, exclude_if=_unless(None))
     ema: float = Field(default=0.999, ge=0, lt=1)
+    averaging: Literal["ema", "swa"] = Field(default="ema", exclude_if=_unless("ema"))
+    swa_start: float = Field(default=0.75, ge=0, lt=1, exclude_if=_unless(0.75))
     weights: Literal["ema", "raw"] = "ema"
     log_every: int = Field(default=100, gt=0)
     heldout_every: int = Field(default=5000, gt=0)
