@@ -101,6 +101,17 @@ def commit_of(folder: Path) -> str:
     return answer.stdout.strip() or "unknown"
 
 
+def cpu_instructions() -> str:
+    """Return the widest instructions for matrices that this x86 CPU has: AMX, AVX-512 BF16, AVX-512, AVX2, or "none".
+
+    Read from ``/proc/cpuinfo``; "unknown" where there is none, as on macOS.
+    """
+    info = Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.is_file() else set()
+    known = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
+    return next((name for flag, name in known.items() if flag in flags), "none" if flags else "unknown")
+
+
 def cpu_name() -> str:
     """Return the processor's name as the system gives it."""
     info = Path("/proc/cpuinfo")

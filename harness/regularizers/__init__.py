@@ -30,10 +30,12 @@ from harness.regularizers.base import (
     OptionsModel,
     Regularizer,
     TeacherRun,
+    global_batch,
     mean_over_processes,
     process_count,
     teacher_option,
 )
+from harness.regularizers.batch import Batch
 from harness.spec import RegularizerSpec
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from harness.networks.teacher import Teacher
 
 __all__ = [
+    "Batch",
     "Draws",
     "DrawsSource",
     "Handles",
@@ -53,6 +56,7 @@ __all__ = [
     "TeacherRun",
     "available",
     "build_regularizer",
+    "global_batch",
     "load_regularizer",
     "mean_over_processes",
     "per_channel",
@@ -66,7 +70,7 @@ _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teache
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "conformance", "scaffold"})
+HELPERS = frozenset({"base", "batch", "conformance", "scaffold"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 

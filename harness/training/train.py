@@ -76,7 +76,8 @@ def train(spec: RunSpec, job: Job) -> None:
     with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
-        source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
+        rows = world.share(training.batch_size // views)
+        source = BatchSource(Pack.open(job.data), spec, views, device, rows, learner.regularizer)
         own = regularizer_module(spec.regularizer.regularizer) + source_of(spec.regularizer.regularizer)
         code = code_digest(stage_modules("train") + own)
         taught_by = file_sha256(job.teacher) if job.teacher else None

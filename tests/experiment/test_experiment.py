@@ -205,6 +205,8 @@ def test_options_of_performance_come_from_the_network_unless_given(tmp_path: Pat
     on_cpu = plain | {"cuda_graph": False, "prefetch": False}
     assert performance(load(tmp_path, data)) == on_cpu | {"channels_last": True}
     assert performance(load(tmp_path, data), "srresnet") == on_cpu | {"channels_last": False}
+    in_bf16 = data | {"training": data["training"] | {"precision": "bf16"}}
+    assert performance(load(tmp_path, in_bf16), "srresnet")["channels_last"]
     data["training"] |= {"device": "cuda", "fused_optimizer": False}
     on_cuda = plain | {"channels_last": True, "cuda_graph": True, "prefetch": True, "fused_optimizer": False}
     assert performance(load(tmp_path, data), "srresnet") == on_cuda

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.networks.tape import Tape
+from harness.regularizers import Batch
 from harness.spec import RunSpec
-from harness.training.batches import Batch
 from harness.training.graph import WARM_UP, Captured, Recorder
 from harness.training.step import Learner
 from tests.training.conftest import tiny_spec

@@ -54,6 +54,26 @@ def test_nothing_is_known_at_first(demo: Experiment) -> None:
     assert "images/s" not in shown
 
 
+@pytest.mark.parametrize(
+    ("flags", "precision", "said"),
+    [
+        ("fpu avx2", "bf16", "this CPU: AVX2, no bf16 instructions: computed in fp32, channels_last"),
+        ("avx2 avx512f avx512_bf16 amx_bf16", "bf16", "this CPU: AMX: bf16, channels_last, 1 thread(s) a run"),
+        ("avx2 avx512f", "fp32", "this CPU: AVX-512: fp32, channels_last, 1 thread(s) a run"),
+    ],
+)
+def test_what_this_cpu_makes_of_the_precision(
+    demo: Experiment, monkeypatch: pytest.MonkeyPatch, flags: str, precision: str, said: str
+) -> None:
+    text_of = Path("mine.yaml")
+    text_of.write_text(DEMO.read_text().replace("training:", f"training:\n  precision: {precision}", 1))
+    read = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, *a, **k: flags if "cpuinfo" in str(self) else read(self, *a, **k)
+    )
+    assert said in text(load_experiment(text_of))
+
+
 def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> None:
     first, second, other, *_ = demo.runs
     assert first.variant == second.variant != other.variant
