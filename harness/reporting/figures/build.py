@@ -108,12 +108,12 @@ def write_gallery(
 def _image(benchmarks: Path, case: crops.Case, folder: str) -> Pixels:
     """Return the image of a case from one folder of its dataset, if its pixels are those of the manifest."""
     from harness.datasets.benchmark import read_benchmark
-    from harness.evaluation.sets import load_verified
+    from harness.evaluation.sets import Unreadable, load_verified
 
     entries = {image.name: image for image in read_benchmark(benchmarks, case.dataset, folder)}
-    pixels = load_verified(entries, case.image, f"{case.dataset}/{folder}")
-    if isinstance(pixels, HarnessError):
-        raise pixels
+    pixels = load_verified(entries, case.image, benchmarks / case.dataset / folder)
+    if isinstance(pixels, Unreadable):
+        raise HarnessError(pixels.problem)
     return pixels
 
 
