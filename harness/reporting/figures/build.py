@@ -113,7 +113,7 @@ def _image(benchmarks: Path, case: crops.Case, folder: str) -> Pixels:
     entries = {image.name: image for image in read_benchmark(benchmarks, case.dataset, folder)}
     pixels = load_verified(entries, case.image, benchmarks / case.dataset / folder)
     if isinstance(pixels, Unreadable):
-        raise HarnessError(pixels.problem)
+        raise pixels
     return pixels
 
 
