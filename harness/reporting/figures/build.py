@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels
 from harness.foundation.yamlfile import validate
 from harness.reporting.figures import gallery as crops
