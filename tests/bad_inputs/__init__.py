@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import archives, data, experiments, images, regularizers, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
@@ -10,6 +10,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
+    "Regularizers": regularizers.CASES,
     "Weights": weights.CASES,
     "Results and states": results.CASES,
 }
