@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.foundation.errors import HarnessError
-from harness.foundation.project import source_files
+from harness.foundation.own_code import source_files
 from harness.foundation.rng import Draws
 from harness.foundation.yamlfile import validate
 from harness.regularizers.base import (
@@ -86,8 +86,8 @@ def available() -> list[str]:
 
 
 def source_of(name: str) -> list[Path]:
-    """Return the file of a regularizer from outside the harness; nothing for its own."""
-    return [] if name in available() else source_files([_import_path(name)])
+    """Return the files of a regularizer: its own, and those of what it imports of the user's own."""
+    return source_files([_import_path(name)])
 
 
 def offered() -> dict[str, str]:

@@ -11,14 +11,15 @@ import torch
 from harness.datasets.patches import Pack
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import exclusive, file_sha256, write_json
-from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
+from harness.foundation.provenance import code_digest
 from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
-from harness.regularizers import source_of, teacher_of
+from harness.regularizers import teacher_of
 from harness.spec import RunSpec
 from harness.training import precision
 from harness.training.allocator import keep_freed_memory
 from harness.training.batches import BatchSource, heldout_batches
+from harness.training.code import deciding_files
 from harness.training.distributed import World, joined
 from harness.training.history import Row, write_history
 from harness.training.interrupts import Interrupts
@@ -76,8 +77,7 @@ def train(spec: RunSpec, job: Job) -> None:
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
-        own = regularizer_module(spec.regularizer.regularizer) + source_of(spec.regularizer.regularizer)
-        code = code_digest(stage_modules("train") + own)
+        code = code_digest(deciding_files(spec.regularizer.regularizer, spec.network.path))
         taught_by = file_sha256(job.teacher) if job.teacher else None
         memory = Memory(StateFolder(job.state), learner, source, code, taught_by)
         if world.writes:

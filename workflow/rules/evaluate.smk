@@ -70,7 +70,7 @@ rule evaluate_external:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
-        code=experiment.code("evaluate"),
+        code=lambda wildcards: experiment.external_code(wildcards.external),
     message:
         "evaluate {wildcards.external}"
     shell:
