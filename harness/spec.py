@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ class NetworkSpec(StrictModel):
         path: ``module:Class``.
         arguments: keyword arguments of the class.
         taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
-            ``*`` stands for every index, in natural order.
+            ``*`` stands for every index, in natural order. The spec of a run holds the roles that it uses.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
             blocks to PyTorch's own default, as the Adaptive Dropout release does.
         blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
@@ -40,6 +40,17 @@ class NetworkSpec(StrictModel):
     taps: dict[str, tuple[str, ...]] = {}
     initialization: Literal["default", "pytorch"] = "default"
     blocks: int | None = Field(default=None, gt=0, exclude=True)
+
+    def showing(self, roles: Collection[str] | None) -> NetworkSpec:
+        """Return the network with the taps of some roles alone: with those that the initialization needs, if any.
+
+        Args:
+            roles: of a regularizer; None leaves all taps.
+        """
+        if roles is None:
+            return self
+        kept = {*roles, "blocks"} if self.initialization == "pytorch" else set(roles)
+        return self.model_copy(update={"taps": {role: taps for role, taps in self.taps.items() if role in kept}})
 
 
 class RegularizerSpec(StrictModel):

@@ -25,7 +25,7 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, explain_os_errors
 from harness.foundation.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
-from harness.foundation.project import source_files
+from harness.foundation.own_code import source_files
 from harness.foundation.provenance import code_digest
 from harness.foundation.sums import check
 

@@ -20,6 +20,7 @@ _STAGES = {
         "degradations/fixed*.py",
     ),
     "train": (
+        "foundation/compat.py",
         "spec.py",
         "datasets/patches.py",
         "degradations/[!f]*.py",
@@ -29,11 +30,11 @@ _STAGES = {
         "regularizers/base.py",
         "regularizers/_*.py",
     ),
-    "evaluate": ("evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "evaluate": ("foundation/compat.py", "evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
     "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
 _GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
-_PACKAGES = (
+LIBRARIES = (
     "torch",
     "torchvision",
     "basicsr",
@@ -44,6 +45,7 @@ _PACKAGES = (
     "snakemake",
     "pandas",
 )
+"""Packages that can change a number: ``run.json`` records their versions."""
 
 
 def stage_modules(stage: str) -> list[Path]:
@@ -55,12 +57,6 @@ def stage_modules(stage: str) -> list[Path]:
         stage: ``pack``, ``benchmark``, ``train``, ``evaluate`` or ``report``.
     """
     return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
-
-
-def regularizer_module(name: str) -> list[Path]:
-    """Return the file of a regularizer of this package; nothing for one given by import path."""
-    path = PACKAGE / "regularizers" / f"{name}.py"
-    return [path] if path.is_file() else []
 
 
 def code_digest(modules: list[Path]) -> str:
@@ -75,7 +71,7 @@ def code_digest(modules: list[Path]) -> str:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that can change a number."""
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -78,6 +78,9 @@ class Regularizer:
         uses_features: whether :meth:`penalty` wants the tensor at the role ``features``.
         views: degraded views of each ground truth in a step.
         least_iterations: number of iterations below which steps of annealing would fall together.
+        least_ground_truths: of a batch, of all processes together, below which it would do nothing.
+        roles: the roles of taps it acts at, besides ``features``; None lets it see all.
+        uses_teacher: whether its options need the teacher that one of them names.
     """
 
     Options: ClassVar[type[StrictModel]] = NoOptions
@@ -120,6 +123,33 @@ class Regularizer:
     def least_iterations(self) -> int:
         """Least number of iterations; 1 unless overridden."""
         return 1
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Least number of ground truths in a batch; 1 unless overridden.
+
+        What compares images with each other does nothing to a batch of one, and the run would be the baseline under
+        another name: an experiment with so small a batch is refused.
+        """
+        return 1
+
+    @property
+    def roles(self) -> frozenset[str] | None:
+        """The roles that :meth:`attach` asks of the taps with these options; None, unless overridden, is every role.
+
+        A run's spec holds the taps of these roles alone (and of ``features``, where they are used), and the network
+        shows no others. So a role that is added to the network's entry, or changed there, makes another run only of
+        what acts at it.
+        """
+        return None
+
+    @property
+    def uses_teacher(self) -> bool:
+        """Whether the teacher is needed, where an option is a :data:`TeacherRun`; True unless overridden.
+
+        Where it is not, as with a weight of 0, no teacher is trained, and which it was is no part of the spec.
+        """
+        return True
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Put hooks into ``network``; nothing unless overridden.

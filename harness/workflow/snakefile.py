@@ -21,11 +21,12 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
 from harness.foundation.names import NAME
-from harness.foundation.project import ROOT, own_file, source_files
-from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
-from harness.regularizers import source_of
+from harness.foundation.own_code import source_files
+from harness.foundation.project import ROOT, own_file
+from harness.foundation.provenance import code_digest, stage_modules
 from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
+from harness.training.code import deciding_files
 from harness.workflow import job_resources, preflight
 
 DEFAULT = "configs/experiments/paper.yaml"
@@ -125,9 +126,16 @@ class Plan:
         folders = [ROOT / "workflow" / "regularizers", *filter(None, [own_file("workflow/regularizers")])]
         return [str(path.resolve()) for folder in folders for path in sorted(folder.glob("*.smk"))]
 
-    def training_code(self, variant: str) -> str:
-        """Return a digest of the source files that decide the results of training one variant."""
-        return _training_code(self._experiment.stems.regularizer(variant))
+    def training_code(self, network: str, variant: str) -> str:
+        """Return a digest of the source files that decide the results of training one variant on one network."""
+        path = self._experiment.catalogues.networks[network].path
+        return _training_code(self._experiment.stems.regularizer(variant), path)
+
+    def external_code(self, external: str) -> str:
+        """Return a digest of the source files that decide the metrics of one model from outside."""
+        spec = self._experiment.external(external).spec
+        own = source_files([spec.path]) if spec else []
+        return self.code("evaluate") + (code_digest(own) if own else "")
 
     def source(self, dataset: str) -> str:
         """Return a digest of what decides which images a dataset has: its catalogue entry and its manifest."""
@@ -292,8 +300,8 @@ def _stage_code(stage: str) -> str:
 
 
 @cache
-def _training_code(regularizer: str) -> str:
-    return code_digest(stage_modules("train") + regularizer_module(regularizer) + source_of(regularizer))
+def _training_code(regularizer: str, network: str) -> str:
+    return code_digest(deciding_files(regularizer, network))
 
 
 def _relative(paths: Iterable[str | Path]) -> list[str]:

@@ -12,6 +12,7 @@ from tests.bad_inputs import (
     images,
     names,
     places,
+    regularizers,
     results,
     weights,
 )
@@ -25,6 +26,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
+    "Regularizers": regularizers.CASES,
     "Weights": weights.CASES,
     "Results and states": results.CASES,
     "Altered files": altered.CASES,

@@ -96,8 +96,8 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("training.patch", 256, "training: patch 256: must not be greater than crop 128"),
         (
             "training.iterations",
-            24,
-            "training.iterations: 24: variant 'adaptive_dropout' anneals in steps and needs at least 25",
+            25,
+            "training.iterations: 25: variant 'adaptive_dropout' anneals in steps and needs at least 26",
         ),
         ("networks", [], "networks: an empty list; give at least 1"),
         ("variants", [], "variants: an empty list; give at least 1"),

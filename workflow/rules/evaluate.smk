@@ -74,7 +74,7 @@ rule evaluate_external:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
-        code=experiment.code("evaluate"),
+        code=lambda wildcards: experiment.external_code(wildcards.external),
         attempt=lambda wildcards: experiment.attempt(wildcards.external),
     message:
         "evaluate {wildcards.external}"

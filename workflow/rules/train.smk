@@ -24,7 +24,7 @@ rule train_run:
         runtime=lambda wildcards, attempt: experiment.training_minutes * attempt,
     params:
         experiment=experiment.path,
-        code=lambda wildcards: experiment.training_code(wildcards.variant),
+        code=lambda wildcards: experiment.training_code(wildcards.network, wildcards.variant),
     message:
         "train {wildcards.network} with {wildcards.variant}, seed {wildcards.seed}"
     shell:
