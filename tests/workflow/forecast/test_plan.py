@@ -109,10 +109,13 @@ def test_broken_records_are_named_and_harm_nothing(demo: Experiment) -> None:
     for run, content in zip(demo.runs[1:4], ("{", "[]", '{"spec": {}}'), strict=True):
         layout.run(run.name).mkdir(parents=True)
         (layout.run(run.name) / "run.json").write_text(content)
+    finish(demo.runs[4], -100.0)
+    finish(demo.runs[5], float("inf"))
     found = rates.measured()
-    assert len(found.unreadable) == 3
+    assert len(found.unreadable) == 5
     assert len(found.rates) == 1
-    assert all("run.json: " in line and "delete the run's folder" in line for line in found.unreadable)
+    assert all("run.json: " in line and "run `python -m harness train" in line for line in found.unreadable)
+    assert "images_per_second: -100.0: input should be greater than 0" in "\n".join(found.unreadable)
     assert "warning" in text(demo)
 
 
