@@ -15,6 +15,10 @@ SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
 
 
+Initialization = Literal["default", "pytorch", "zero_last"]
+"""How a network's weights are drawn; see :class:`NetworkSpec`."""
+
+
 class NetworkSpec(StrictModel):
     """A network by import path, and where regularizers may act on it.
 
@@ -24,7 +28,9 @@ class NetworkSpec(StrictModel):
         taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
             ``*`` stands for every index, in natural order.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
-            blocks to PyTorch's own default, as the Adaptive Dropout release does.
+            blocks to PyTorch's own default, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions
+            to that default and the last one (role ``last``) to zero, so that training starts at the network's global
+            skip, which is an interpolation.
         blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
             which is not part of a run's spec.
     """
@@ -32,7 +38,7 @@ class NetworkSpec(StrictModel):
     path: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = {}
     taps: dict[str, tuple[str, ...]] = {}
-    initialization: Literal["default", "pytorch"] = "default"
+    initialization: Initialization = "default"
     blocks: int | None = Field(default=None, gt=0, exclude=True)
 
 

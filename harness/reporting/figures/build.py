@@ -110,8 +110,8 @@ def write_gallery(
 def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
     """Return each method's function of a whole image, None for what has no weights."""
     from harness.evaluation.external import load_external
-    from harness.evaluation.trained import load_network
-    from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
+    from harness.evaluation.trained import control_upscaler, load_network
+    from harness.evaluation.upscalers import NetworkUpscaler, Upscaler, exact_float32
 
     def apply(upscaler: Upscaler) -> Callable[[Pixels], Pixels]:
         def run(pixels: Pixels) -> Pixels:
@@ -124,7 +124,7 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
     for method in study.methods_of(case.network):
         key = (case.network, method, case.seed)
         if method in study.references:
-            found[method] = apply(ReferenceUpscaler(method, study.scale))
+            found[method] = apply(control_upscaler(study.control(method, case.network), study.scale))
             continue
         try:
             if model := study.external(method):
