@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from harness.foundation.errors import HarnessError
@@ -32,7 +32,7 @@ class ReferenceMethod:
 
     name: str
     network: str = ""
-    spec: NetworkSpec | None = None
+    spec: NetworkSpec | None = field(default=None, hash=False)  # holds dictionaries, which have no hash
 
     @property
     def call(self) -> str:
