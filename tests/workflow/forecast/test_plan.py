@@ -105,7 +105,7 @@ def test_started_runs_go_on_and_changed_ones_start_again(demo: Experiment) -> No
     (layout.state(started.spec.hash) / "iteration-x.state").touch()
     shown = text(demo)
     assert "1 finished, 1 started, 8 not started" in shown
-    assert f"{started.name} goes on from iteration 200 of 1200" in shown
+    assert f"{started.name} goes on from iteration 200 of 1,200" in shown
     assert "1 runs, 1,000 iterations x 6 images" in shown
     again = text(demo, Jobs({"train_baseline": 1}, frozenset({demo.runs[0].name})))
     assert "1 finished ones are trained again, because code or data changed" in again
