@@ -75,7 +75,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("evaluation.datasets", ["Set6"], "evaluation.datasets: 'Set6': unknown; allowed: B100"),
         ("evaluation.degradations", ["jepg"], "evaluation.degradations: 'jepg': unknown; allowed: blur"),
         ("evaluation.metrics", ["psnr"], "evaluation.metrics: 'psnr': unknown; allowed: brisque"),
-        ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: benchmark_levels"),
+        ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: benchmark_"),
         ("training.data", "DIV3K", "training.data: 'DIV3K': unknown; allowed:"),
         ("training.heldout", "embedded_train", "training.heldout: 'embedded_train': must not be the training data"),
         ("scale", "4", "scale: '4': input should be a valid integer"),

@@ -102,9 +102,7 @@ def test_zero_last_learns_in_every_layer(networks: dict[str, NetworkSpec]) -> No
 
 
 @pytest.mark.parametrize("taps", [{}, {"last": ("body.1:input",)}])
-def test_zero_last_needs_a_last_convolution(
-    networks: dict[str, NetworkSpec], taps: dict[str, tuple[str, ...]]
-) -> None:
+def test_zero_last_needs_a_last_convolution(networks: dict[str, NetworkSpec], taps: dict[str, tuple[str, ...]]) -> None:
     spec = networks["srresnet_tiny"].model_copy(update={"taps": taps})
     with pytest.raises(HarnessError, match="'zero_last' needs taps 'last' that name a convolution"):
         build_network(spec, 0)

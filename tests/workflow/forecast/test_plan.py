@@ -61,7 +61,8 @@ def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> 
     finish(other, 50.0, {**HERE, "cpu": "another processor"})
     shown = text(demo)
     hours = first.spec.training.iterations * 6 / 100 / 3600
-    assert f"1 runs, 1,200 iterations x 6 images: {hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)" in shown
+    each = f"{hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)"
+    assert f"1 runs, 1,200 iterations x 6 images: {each}" in shown
     assert "no run of srresnet_tiny with dropout on this hardware yet" in shown
     assert f"together {hours:.2g} CPU-hours, and 7 runs of unknown length" in shown
     finish(second, 50.0)
