@@ -16,6 +16,10 @@ SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
 
 
+Initialization = Literal["default", "pytorch", "zero_last"]
+"""How a network's weights are drawn; see :class:`NetworkSpec`."""
+
+
 def _unless(default: Any) -> Callable[[Any], bool]:
     """Leave a field out of the spec where it has its default: a later choice renames no run that was there before."""
     return lambda value: bool(value == default)
@@ -30,7 +34,9 @@ class NetworkSpec(StrictModel):
         taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
             ``*`` stands for every index, in natural order. The spec of a run holds the roles that it uses.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
-            blocks to PyTorch's own default, as the Adaptive Dropout release does.
+            blocks to PyTorch's own default, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions
+            to that default and the last one (role ``last``) to zero, so that training starts at the network's global
+            skip, which is an interpolation.
         blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
             which is not part of a run's spec.
     """
@@ -38,7 +44,7 @@ class NetworkSpec(StrictModel):
     path: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = {}
     taps: dict[str, tuple[str, ...]] = {}
-    initialization: Literal["default", "pytorch"] = "default"
+    initialization: Initialization = "default"
     blocks: int | None = Field(default=None, gt=0, exclude=True)
 
     def showing(self, roles: Collection[str] | None) -> NetworkSpec:
@@ -49,7 +55,7 @@ class NetworkSpec(StrictModel):
         """
         if roles is None:
             return self
-        kept = {*roles, "blocks"} if self.initialization == "pytorch" else set(roles)
+        kept = {*roles, *{"pytorch": ("blocks",), "zero_last": ("last",)}.get(self.initialization, ())}
         return self.model_copy(update={"taps": {role: taps for role, taps in self.taps.items() if role in kept}})
 
 

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     experiment: Annotated[Path | None, typer.Argument(help="Experiment file; without one, give --datasets.")] = None,
     run: Annotated[str | None, typer.Option(help="A trained run of the experiment.")] = None,
-    reference: Annotated[str | None, typer.Option(help="A method without weights, such as bicubic.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A control row: bicubic, untrained.NETWORK.")] = None,
     external: Annotated[str | None, typer.Option(help="A model that the experiment names under external:.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Any weight file: .safetensors, .pth, .pt, .ckpt.")] = None,
     network: Annotated[str | None, typer.Option(help="A name in networks.yaml, module:Class, or spandrel.")] = None,
@@ -87,11 +87,17 @@ def _evaluate_own(
             write_metrics,
         )
         from harness.evaluation.external import evaluate_external
-        from harness.evaluation.trained import load_network
+        from harness.evaluation.trained import load_network, untrained_network
 
         if reference is not None:
-            place = reference
-            rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
+            control = loaded.reference(reference)
+            place = control.identifier
+            if control.spec is None:
+                rows = evaluate_reference(control.name, spec.sets, benchmarks, spec.scale, weights_root)
+            else:
+                method = Method(control.network, control.name, "reference")
+                network = untrained_network(control.spec, threads)
+                rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, "cpu", weights_root)
         elif external is not None:
             model = loaded.external(external)
             place = model.identifier

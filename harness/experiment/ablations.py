@@ -21,6 +21,7 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_distinct, check_name
 from harness.foundation.yamlfile import StrictModel, load_model
+from harness.spec import Initialization
 
 FOLDER = CONFIGS / "ablations"
 """The studies that come with the harness."""
@@ -45,7 +46,7 @@ class Level(StrictModel):
     variant: str
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
-    initialization: Literal["default", "pytorch"] | None = None
+    initialization: Initialization | None = None
     value: float | None = None
     each_block: bool = False
 

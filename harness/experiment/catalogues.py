@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ from harness.foundation.names import check_name
 from harness.foundation.project import with_own
 from harness.foundation.yamlfile import StrictModel, load_mapping, load_yaml, named_entries, validate
 from harness.regularizers import available, offered
-from harness.spec import NetworkEntry
+from harness.spec import Initialization, NetworkEntry
 
 Entry = TypeVar("Entry")
 
@@ -39,7 +39,7 @@ class VariantEntry(StrictModel):
     options: dict[str, Any] = {}
     options_by_network: dict[str, dict[str, Any]] = {}
     training: dict[str, Any] = {}
-    initialization: Literal["default", "pytorch"] | None = None
+    initialization: Initialization | None = None
     duration: float = Field(default=1.0, gt=0)
 
     def options_for(self, network: str) -> dict[str, Any]:

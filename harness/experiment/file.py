@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from harness.evaluation.external_entry import ExternalEntry
+from harness.evaluation.references import ReferenceName
 from harness.foundation.yamlfile import StrictModel
 
 
@@ -28,7 +29,7 @@ class ExperimentFile(StrictModel):
     scale: int = Field(gt=0)
     networks: tuple[str, ...] = Field(min_length=1)
     variants: tuple[str, ...] = Field(min_length=1)
-    references: tuple[Literal["bicubic", "bicubic_matlab", "input"], ...] = ("bicubic",)
+    references: tuple[ReferenceName, ...] = ("bicubic",)
     external: dict[str, ExternalEntry] = {}
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)

@@ -178,7 +178,7 @@ class Plan:
     @property
     def references_pattern(self) -> str:
         """A pattern of the references; one that never matches if there are none."""
-        return "|".join(map(re.escape, self._experiment.file.references)) or "(?!)"
+        return "|".join(re.escape(method.identifier) for method in self._experiment.references) or "(?!)"
 
     def datasets_pattern(self, *kinds: str) -> str:
         """Return a pattern of the evaluated datasets of some kinds; one that never matches if there are none."""

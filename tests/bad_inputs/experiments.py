@@ -255,6 +255,12 @@ CASES = [
         "evaluate: give one of --run, --reference, --external and --weights",
     ),
     Case(
+        "reference-unknown",
+        "a control row that there is not",
+        "evaluate mine.yaml --reference untrained",
+        "mine.yaml: reference 'untrained' is unknown; choose from: bicubic, ..., untrained.srresnet_tiny",
+    ),
+    Case(
         "fetch-unknown",
         "an unknown data set to fetch",
         "fetch Set55",

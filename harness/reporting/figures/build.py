@@ -123,8 +123,8 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
         HarnessError: weights are there, but damaged or of another run.
     """
     from harness.evaluation.external import load_external
-    from harness.evaluation.trained import load_network
-    from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
+    from harness.evaluation.trained import control_upscaler, load_network
+    from harness.evaluation.upscalers import NetworkUpscaler, Upscaler, exact_float32
 
     def apply(upscaler: Upscaler) -> Callable[[Pixels], Pixels]:
         def run(pixels: Pixels) -> Pixels:
@@ -137,7 +137,7 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
     for method in study.methods_of(case.network):
         key = (case.network, method, case.seed)
         if method in study.references:
-            found[method] = apply(ReferenceUpscaler(method, study.scale))
+            found[method] = apply(control_upscaler(study.control(method, case.network), study.scale))
             continue
         found[method] = None
         if model := study.external(method):

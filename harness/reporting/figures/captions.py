@@ -23,7 +23,8 @@ CAPTIONS = {
     "gallery": (
         "Crops chosen by rule: the image and degradation with the largest mean gain of the regularizers over the "
         "baseline, the median one and the one with the largest loss; in each, the window where the results differ "
-        "most. Scores are of the whole image, mean over seeds; the pixels are those of the first seed."
+        "most. The number in each heading is that mean gain: over the baseline, not over bicubic. Scores are of the "
+        "whole image, mean over seeds; the pixels are those of the first seed."
     ),
     "curves": (
         "Training L1 loss (averaged over neighbouring iterations), L1 loss of the averaged weights on the fixed "

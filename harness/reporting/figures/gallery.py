@@ -1,4 +1,4 @@
-"""Crops to look at: the images with the largest gain, the median gain and the largest loss, never chosen by hand."""
+"""Crops to look at: the largest gain over the baseline, the median one and the largest loss, never chosen by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Case:
     """One image to show and why.
 
     Attributes:
-        reason: "largest gain", "median gain" or "largest loss" (or "smallest gain", if all gain).
+        reason: "largest gain over baseline", "median gain over baseline" or "largest loss against baseline" (or
+            "smallest gain over baseline", if all gain); the baseline by its name.
         gain: mean over trained methods and seeds (those with values) of the difference to the baseline, positive is
             better.
         scores: per method the metric's mean over seeds on this image.
@@ -58,7 +59,7 @@ class Strip:
 
 
 def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[Case]:
-    """Return three cases per network: largest gain, median gain and largest loss over all images and degradations."""
+    """Return three cases per network: largest gain, median gain, largest loss among all images and degradations."""
     return [case for block in laid_out if block.metric == metric for case in _cases(block, study)]
 
 
@@ -80,8 +81,9 @@ def _cases(block: Block, study: Study) -> list[Case]:
     if not found:
         return []
     found.sort()
-    low = "largest loss" if found[0][0] < 0 else "smallest gain"
-    picks = {"largest gain": found[-1], "median gain": found[len(found) // 2], low: found[0]}
+    name = method_label(study.baseline)
+    low = f"largest loss against {name}" if found[0][0] < 0 else f"smallest gain over {name}"
+    picks = {f"largest gain over {name}": found[-1], f"median gain over {name}": found[len(found) // 2], low: found[0]}
     cases = []
     for reason, (gain, dataset, degradation, index) in picks.items():
         scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)

@@ -23,7 +23,7 @@ from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import metric_label
 from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import Records, key_of, load_records
-from harness.reporting.statistics.comparison import comparisons
+from harness.reporting.statistics.comparison import comparisons, warnings
 from harness.reporting.statistics.costs import costs
 from harness.reporting.statistics.summary import COMPARED, summarize_blocks
 from harness.reporting.tables import render
@@ -84,6 +84,7 @@ def write_report(
         "report.html.j2",
         study=study,
         protocol=protocol(study, records),
+        warnings=warnings(_main_rows(summary, study), study),
         verdicts=_verdicts(summary, study),
         main=main,
         others=others,
@@ -111,10 +112,15 @@ def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tup
     return shown if shown or real else [("Results", Markup("<p>No values yet.</p>"))]
 
 
+def _main_rows(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the rows of the main table: the first metric, averaged over data sets if there are several."""
+    rows = summary[summary["metric"] == study.metrics[0]]
+    return rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+
+
 def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
     """Say in one sentence per trained method and network what the data support."""
-    rows = summary[summary["metric"] == study.metrics[0]]
-    rows = rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+    rows = _main_rows(summary, study)
     label = metric_label(study.metrics[0])
     sentences = []
     for network in study.networks:
@@ -215,7 +221,8 @@ def _commands(study: Study) -> list[tuple[str, str]]:
     call = "python -m harness"
     commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
     commands += [(f"images of {name}", f"{call} benchmark {file} {shlex.quote(name)}") for name in study.datasets]
-    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in study.references]
+    controls = dict.fromkeys(study.control(name, own).call for name in study.references for own in study.networks)
+    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in controls]
     commands += [(f"cells of {m.name}", f"{call} evaluate {file} --external {m.name}") for m in study.externals]
     for run in study.runs:
         shown = f"{run.network}, {run.variant}, seed {run.seed}"

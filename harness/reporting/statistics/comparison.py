@@ -50,7 +50,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column."""
+    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column.
+
+    ``warnings`` come before the numbers, ``notes`` after them.
+    """
 
     metric: str
     label: MetricLabel
@@ -61,6 +64,7 @@ class Comparison:
     caption: str
     gain_caption: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -108,6 +112,7 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
         caption=_caption(rows, study, label, scope, columns),
         gain_caption=_gain_caption(rows, study, label),
         notes=tuple(_notes(rows, study, label)),
+        warnings=tuple(warnings(rows, study)),
     )
 
 
@@ -218,6 +223,32 @@ def left_out_note(rows: pd.DataFrame, label: MetricLabel) -> str:
         f"image{'s' * (not one)}, on which some method is infinite, {'is' if one else 'are'} left out of all means and "
         f"comparisons of {'its' if one else 'their'} column: {shown}."
     )
+
+
+def warnings(rows: pd.DataFrame, study: Study) -> list[str]:
+    """Say where the trained baseline is below a control row, in the widest column of one metric and scope.
+
+    Real photographs are left out: that a network loses to bicubic on them is a finding, not a sign of bad training.
+    """
+    found = []
+    for network in study.networks:
+        inside = rows[(rows["network"] == network) & (rows["scope"] != REAL)]
+        last = inside[inside["column"] == inside["column"].iloc[-1]] if len(inside) else inside
+        means = dict(zip(last["method"], last["mean"], strict=True))
+        if study.baseline not in study.methods or not np.isfinite(base := means.get(study.baseline, np.nan)):
+            continue
+        label = metric_label(str(last["metric"].iloc[0]))
+        sign, unit = 1.0 if label.higher_is_better else -1.0, f" {label.unit}" if label.unit else ""
+        better = [name for name in study.references if sign * (means.get(name, np.nan) - base) > 0]
+        if better:
+            shown = _listed([f"{name} ({label.value(means[name])}{unit})" for name in better])
+            where = "on average" if last["column"].iloc[0] == AVERAGE else f"on {last['column'].iloc[0]}"
+            found.append(
+                f"Warning: on {network}, {study.baseline} ({label.value(base)}{unit}) is worse {where} than {shown}, "
+                "which no training has touched. Differences between methods may then say no more than which of them "
+                "learned less."
+            )
+    return found
 
 
 def _notes(rows: pd.DataFrame, study: Study, label: MetricLabel) -> list[str]:

@@ -15,7 +15,8 @@ from harness.reporting.tables.formats import WIDTH, latex_escape, latex_float, m
 
 def markdown(table: Comparison) -> str:
     """Return values and differences as Markdown, no wider than a terminal of 120 columns."""
-    parts = [f"## {markdown_escape(table.heading)}\n", wrap(markdown_escape(table.caption)) + "\n"]
+    parts = [f"## {markdown_escape(table.heading)}\n"]
+    parts += [wrap(markdown_escape(text)) + "\n" for text in (*table.warnings, table.caption)]
     parts += [_titled(table, network, _values(table, rows)) for network, rows in table.blocks.items()]
     gains = [_titled(table, network, text) for network, rows in table.blocks.items() if (text := _gains(table, rows))]
     if gains:
@@ -93,7 +94,7 @@ def latex(table: Comparison) -> str:
             lines.append(" & ".join([latex_escape(method_label(method)), *map(_latex_value, cells)]) + r" \\")
             if any(cell.gain for cell in cells):
                 lines.append(" & ".join(["", *map(_latex_gain, cells)]) + r" \\")
-    notes = "".join(" " + latex_escape(note) for note in table.notes)
+    notes = "".join(" " + latex_escape(note) for note in (*table.warnings, *table.notes))
     caption = latex_escape(f"{table.caption} Below: {_lower(table.gain_caption)}") + notes
     return latex_float(f"{table.metric}-{table.scope}", caption, "l" + "r" * len(table.columns), lines)
 
@@ -114,7 +115,7 @@ def html_table(table: Comparison) -> str:
     """Return a ``<table>``: under each value its difference; intervals as titles; sort keys in ``data-sort``."""
     head = "".join(f'<th scope="col" class="n">{html.escape(table.title(name))}</th>' for name in table.columns)
     body = "\n".join(_html_rows(table))
-    notes = "".join(f" {html.escape(note)}" for note in table.notes)
+    notes = "".join(f" {html.escape(note)}" for note in (*table.warnings, *table.notes))
     caption = f"{html.escape(table.caption)} Below: {html.escape(_lower(table.gain_caption))}{notes}"
     return (
         f'<table class="sortable comparison">\n<caption><span>{caption}</span></caption>\n'

@@ -176,7 +176,7 @@ def _evaluation(experiment: Experiment) -> Iterator[str]:
     images = sum((find_entry(part.dataset).images or 0) * len(part.degradations) for part in experiment.evaluation.sets)
     names = dict.fromkeys(name for part in experiment.evaluation.sets for name in part.metrics)
     yield (
-        f"{len(experiment.runs)} checkpoints and {len(experiment.file.references)} references, {images:,} images each "
+        f"{len(experiment.runs)} checkpoints and {len(experiment.references)} references, {images:,} images each "
         f"({', '.join(names)}); how long that takes is not recorded"
     )
 

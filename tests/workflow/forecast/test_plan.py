@@ -80,8 +80,9 @@ def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> 
     finish(first, 100.0)
     finish(other, 50.0, {**HERE, "cpu": "another processor"})
     shown = text(demo)
-    hours = 300 * 12 / 100 / 3600
-    assert f"1 runs, 300 iterations x 12 images: {hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)" in shown
+    hours = first.spec.training.iterations * 6 / 100 / 3600
+    each = f"{hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)"
+    assert f"1 runs, 1,200 iterations x 6 images: {each}" in shown
     assert "no run of srresnet_tiny with dropout on this hardware yet" in shown
     assert f"together {hours:.2g} CPU-hours, and 7 runs of unknown length" in shown
     finish(second, 50.0)
@@ -128,11 +129,11 @@ def test_started_runs_go_on_and_changed_ones_start_again(demo: Experiment) -> No
     (layout.state(started.spec.hash) / "iteration-x.state").touch()
     shown = text(demo)
     assert "1 finished, 1 started, 8 not started" in shown
-    assert f"{started.name} goes on from iteration 200 of 300" in shown
-    assert "1 runs, 100 iterations x 12 images" in shown
+    assert f"{started.name} goes on from iteration 200 of 1,200" in shown
+    assert "1 runs, 1,000 iterations x 6 images" in shown
     again = text(demo, Jobs({"train_baseline": 1}, frozenset({demo.runs[0].name})))
     assert "1 finished ones are trained again, because code or data changed" in again
-    assert "2 runs, 400 iterations x 12 images" in again
+    assert "2 runs, 2,200 iterations x 6 images" in again
 
 
 def test_measuring_trains_real_steps_of_each_kind(demo: Experiment) -> None:
@@ -150,7 +151,7 @@ def test_jobs_are_snakemakes(demo: Experiment) -> None:
     assert jobs.counts["train_simple_align"] == 4
     assert jobs.counts["evaluate_run"] == 10
     assert jobs.trained == {run.name for run in demo.runs}
-    assert "28: benchmark 1, pack 2, evaluate_reference 1" in text(demo, jobs)
+    assert "29: benchmark 1, pack 2, evaluate_reference 2" in text(demo, jobs)
 
 
 def test_what_snakemake_cannot_tell_is_unknown(demo: Experiment) -> None:
