@@ -59,4 +59,44 @@ CASES = [
         "...regularizers.yaml: mine: regularizer simple_align: options: first_order and second_order false: nothing is "
         "aligned; weight 0 is the control",
     ),
+    Case(
+        "new-regularizer-taken",
+        "a new regularizer of a name that a variant has",
+        "new-regularizer dropout_q10",
+        "new-regularizer: name 'dropout_q10': a variant is called so; choose another name",
+    ),
+    Case(
+        "new-regularizer-packages",
+        "a new regularizer in a project of two packages",
+        "new-regularizer my_noise",
+        "new-regularizer: several packages here: one, two; choose one by --package",
+        both(written(VARIANTS, "{}\n"), written("one/__init__.py", ""), written("two/__init__.py", "")),
+    ),
+    Case(
+        "new-regularizer-package",
+        "a package that is a path",
+        "new-regularizer my_noise --package ../elsewhere",
+        "new-regularizer: --package '../elsewhere': write it as Python imports it, such as ideas",
+        written(VARIANTS, "{}\n"),
+    ),
+    Case(
+        "role-lacking",
+        "a regularizer that acts at a role which the network does not have",
+        CHECK,
+        "...networks.yaml: bare: taps.blocks: required by ...regularizers.yaml: adaptive_dropout, but not given; there "
+        "are: last",
+        both(
+            written(
+                EXPERIMENT,
+                BASE.replace("[baseline]", "[baseline, adaptive_dropout]")
+                .replace("srresnet_tiny", "bare")
+                .replace("iterations: 4", "iterations: 100"),
+            ),
+            written(
+                "configs/networks.yaml",
+                "bare: {path: 'basicsr.archs.srresnet_arch:MSRResNet', arguments: {upscale: 4}, taps: {last: "
+                "['conv_last:input']}}\n",
+            ),
+        ),
+    ),
 ]

@@ -143,3 +143,39 @@ def test_an_edited_network_of_a_model_from_outside_is_evaluated_anew(
         assert codes()[0] != before[0]
         assert codes()[1] == before[1]
     assert codes() == before
+
+
+def harness_files() -> set[str]:
+    folders = ("harness/regularizers", "workflow/regularizers")
+    return {path.name for folder in folders for path in (ROOT / folder).iterdir()}
+
+
+def test_a_new_regularizer_lies_in_the_project_and_has_its_rule(project: Path) -> None:
+    before = harness_files()
+    answer = call(project, "harness", "new-regularizer", "my_noise")
+    assert answer.status == 0, answer.text
+    assert answer.text == NEW
+    assert harness_files() == before
+    with (project / "configs/regularizers.yaml").open("a") as stream:
+        stream.write('my_noise: {regularizer: "ideas.my_noise:MyNoise"}\n')
+    experiment = project / "configs/experiments/ideas.yaml"
+    experiment.write_text(experiment.read_text().replace("soft_orthogonality]", "soft_orthogonality, my_noise]"))
+    jobs = planned(project)
+    assert {name: count for name, count in jobs.items() if name.startswith("train")} == {
+        "train_baseline": 1,
+        "train_other": 1,
+        "train_my_noise": 1,
+    }
+    again = call(project, "harness", "new-regularizer", "my_noise")
+    assert again.status == 2
+    assert "name 'my_noise': a variant is called so; choose another name" in again.text
+
+
+NEW = """wrote ideas/my_noise.py
+wrote workflow/regularizers/ideas_my_noise_MyNoise.smk
+next:
+  1. put your idea into ideas/my_noise.py
+  2. add to configs/regularizers.yaml: my_noise: {regularizer: "ideas.my_noise:MyNoise"}
+  3. python -m harness conformance ideas.my_noise:MyNoise
+  4. name my_noise among the variants of an experiment, and run it
+"""
