@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import archives, checkpoints, data, experiments, images, results, weights
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
@@ -11,6 +11,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
     "Weights": weights.CASES,
+    "Checkpoints and models from outside": checkpoints.CASES,
     "Results and states": results.CASES,
 }
 """Heading to cases, in the order of the document."""
