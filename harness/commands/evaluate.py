@@ -38,6 +38,7 @@ def evaluate(
     network: Annotated[str | None, typer.Option(help="A name in networks.yaml, module:Class, or spandrel.")] = None,
     arguments: Annotated[str | None, typer.Option(help="Of module:Class, as YAML: '{num_feat: 64}'.")] = None,
     key: Annotated[str | None, typer.Option(help="Which weights of the file: params or params_ema.")] = None,
+    python_path: Annotated[str | None, typer.Option(help="Folder that module:Class is imported from.")] = None,
     name: Annotated[str | None, typer.Option(help="What the rows call it; by default the file's name.")] = None,
     datasets: Annotated[str | None, typer.Option(help="Separated by commas: Set5,Set14.")] = None,
     degradations: Annotated[str | None, typer.Option(help="By default the eight of the papers.")] = None,
@@ -213,6 +214,8 @@ def _model(options: Mapping[str, Any], catalogues: Catalogues) -> ExternalModel:
     content = {"weights": str(weights), "network": options["network"], "key": options.get("key")}
     if "arguments" in options:
         content["arguments"] = parse_yaml(options["arguments"], "evaluate --arguments")
+    if "python_path" in options:
+        content["python_path"] = options["python_path"]
     entry = validate(content, ExternalEntry, "evaluate")
     try:
         return resolve_external(name, entry, catalogues.networks, Path())

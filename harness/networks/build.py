@@ -58,8 +58,10 @@ def import_network(path: str) -> type[nn.Module]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise HarnessError(f"networks: path {path!r}: module {module_name!r} cannot be imported ({error})") from error
+    except Exception as error:  # a module of others raises anything
+        reason = " ".join(str(error).split())
+        reason = reason if isinstance(error, ImportError) else f"{type(error).__name__}: {reason}"
+        raise HarnessError(f"networks: path {path!r}: module {module_name!r} cannot be imported ({reason})") from error
     found = getattr(module, class_name, None)
     if isinstance(found, type) and issubclass(found, nn.Module):
         return found

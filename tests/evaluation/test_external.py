@@ -129,7 +129,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, dict[str, Any], str]]:
         ("cut.pth", {}, "truncated or corrupt"),
         ("cut.safetensors", {}, "truncated or corrupt"),
         ("trojan.pth", {}, "refused"),
-        ("object.pth", {}, "refused"),
+        ("object.pth", {}, "holds an object of a training, not weights by name"),
         ("list.pth", {}, "holds a list, not weights by name"),
         ("numbers.pth", {}, "holds no weights by name"),
         ("both.pth", {}, "choose by key: params (raw) or params_ema (averaged)"),
