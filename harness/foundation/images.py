@@ -21,11 +21,15 @@ from harness.foundation.files import write_bytes
 Pixels = npt.NDArray[np.uint8]
 """An image: shape (H, W, 3), dtype uint8, RGB, values 0..255."""
 
+<<<<<<< HEAD
 MOST_PIXELS = 178_956_970
 """Larger images are refused: as RGB they take half a GiB. It is where Pillow's own limit raises; that one also prints a
 warning from half of it on, and is therefore switched off."""
 
 Image.MAX_IMAGE_PIXELS = None
+=======
+_SCALE_TO_RGB = "scale its values to 0..255 and save it as 8-bit RGB"
+>>>>>>> w-f
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File name endings that are taken for images, lower case."""
@@ -91,12 +95,28 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such image file") from error
     except UnidentifiedImageError as error:
+<<<<<<< HEAD
         kind = "an empty file" if Path(path).stat().st_size == 0 else "not an image that Pillow can read"
         raise HarnessError(f"{path}: {kind}; replace the file") from error
+=======
+        raise HarnessError(f"{path}: {_unidentified(Path(path))}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise HarnessError(f"{path}: too large ({error}); cut it into smaller images") from error
+>>>>>>> w-f
     except MemoryError as error:
         raise HarnessError(f"{path}: does not fit into memory; cut it into smaller images") from error
     except Exception as error:  # on corrupt files Pillow's plugins raise almost anything
         raise HarnessError(f"{path}: corrupt or unreadable image ({error}); replace the file") from error
+
+
+def _unidentified(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        return "an empty file; replace the file"
+    if head in (b"II*\0", b"MM\0*"):
+        return f"a TIFF of a kind that Pillow cannot read, such as floating point RGB; {_SCALE_TO_RGB}"
+    return "not an image that Pillow can read; replace the file"
 
 
 def _check_values(path: str | Path, image: Image.Image) -> None:
@@ -104,7 +124,9 @@ def _check_values(path: str | Path, image: Image.Image) -> None:
         size = f"{image.width}x{image.height} pixels, more than {MOST_PIXELS:,}"
         raise HarnessError(f"{path}: too large ({size}); cut it into smaller images")
     raw = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))  # Pillow reads 16-bit RGB as 8-bit silently
-    if image.mode.startswith(("I", "F")) or ";16" in raw:
+    if image.mode.startswith("F"):
+        raise HarnessError(f"{path}: holds floating point numbers (mode {image.mode}); {_SCALE_TO_RGB}")
+    if image.mode.startswith("I") or ";16" in raw:
         raise HarnessError(f"{path}: has more than 8 bits per channel (mode {image.mode}); convert it to 8-bit RGB")
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"):
         raise HarnessError(f"{path}: is {image.mode}, which has no one way to RGB; convert it to 8-bit RGB")

@@ -151,7 +151,7 @@ BAD = {
     "gray16.png": (_content(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"), "more than 8 bits per channel"),
     "rgb16.png": (png(2, 2, 16, 2, (b"\0" + bytes(12)) * 2), "more than 8 bits per channel"),
     "rgba16.png": (png(2, 2, 16, 6, (b"\0" + bytes(16)) * 2), "more than 8 bits per channel"),
-    "float.tif": (_content(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "more than 8 bits per channel"),
+    "float.tif": (_content(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "holds floating point numbers"),
     "cmyk.jpg": (_content(Image.new("CMYK", (4, 4)), "JPEG"), "is CMYK, which has no one way to RGB"),
     "lab.tif": (_content(Image.new("LAB", (4, 4)), "TIFF"), "is LAB, which has no one way to RGB"),
     "pages.tif": (
