@@ -21,15 +21,13 @@ from harness.foundation.files import write_bytes
 Pixels = npt.NDArray[np.uint8]
 """An image: shape (H, W, 3), dtype uint8, RGB, values 0..255."""
 
-<<<<<<< HEAD
 MOST_PIXELS = 178_956_970
 """Larger images are refused: as RGB they take half a GiB. It is where Pillow's own limit raises; that one also prints a
 warning from half of it on, and is therefore switched off."""
 
 Image.MAX_IMAGE_PIXELS = None
-=======
+
 _SCALE_TO_RGB = "scale its values to 0..255 and save it as 8-bit RGB"
->>>>>>> w-f
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File name endings that are taken for images, lower case."""
@@ -95,14 +93,7 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such image file") from error
     except UnidentifiedImageError as error:
-<<<<<<< HEAD
-        kind = "an empty file" if Path(path).stat().st_size == 0 else "not an image that Pillow can read"
-        raise HarnessError(f"{path}: {kind}; replace the file") from error
-=======
         raise HarnessError(f"{path}: {_unidentified(Path(path))}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise HarnessError(f"{path}: too large ({error}); cut it into smaller images") from error
->>>>>>> w-f
     except MemoryError as error:
         raise HarnessError(f"{path}: does not fit into memory; cut it into smaller images") from error
     except Exception as error:  # on corrupt files Pillow's plugins raise almost anything
