@@ -109,7 +109,8 @@ def _answer(model: ExternalModel, scale: int) -> str | None:
 def main() -> None:
     """Read descriptions from standard input; print name to problem, or ``null``, as JSON."""
     said = json.load(sys.stdin)
-    import harness.evaluation.external  # noqa: F401  # once, for all the forks
+    import harness.evaluation.external
+    import harness.foundation.compat  # noqa: F401  # both once, for all the forks
 
     models = [_from_json(model) for model in said["models"]]
     if any(model.spec is not None and model.spec.path.startswith("basicsr.archs.") for model in models):
