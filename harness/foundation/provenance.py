@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 _COMMON = ("foundation/rng.py", "foundation/images.py", "foundation/files.py")
 _STAGES = {
-    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
+    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "pack_files", "patches", "resolve")),
     "benchmark": (
         *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
         "degradations/fixed*.py",
@@ -23,11 +23,13 @@ _STAGES = {
         "foundation/compat.py",
         "spec.py",
         "datasets/patches.py",
+        "datasets/pack_files.py",
         "degradations/[!f]*.py",
         "degradations/filters.py",
         "networks/*.py",
         "training/*.py",
         "regularizers/base.py",
+        "regularizers/batch.py",
         "regularizers/_*.py",
     ),
     "evaluate": ("foundation/compat.py", "evaluation/*.py", "networks/*.py", "degradations/fixed.py"),

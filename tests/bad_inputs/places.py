@@ -64,7 +64,7 @@ CASES = [
         "place-home",
         "`~` in data_root",
         CHECK,
-        f"before this can run:\n  - Set5: no folder {Path.home()}/no-such-data/benchmarks/Set5; ...",
+        "before this can run:\n  - Set5: no folder .../no-such-data/benchmarks/Set5; ...",
         edited("scale: 4", "scale: 4\ndata_root: ~/no-such-data"),
     ),
     Case(
@@ -85,7 +85,7 @@ CASES = [
         "place-weights",
         "`~` in weights_root",
         CHECK,
-        f"before this can run:\n  - metric lpips: {Path.home()}/no-such-weights lacks ...",
+        "before this can run:\n  - metric lpips: .../no-such-weights lacks ...",
         written(
             EXPERIMENT,
             BASE.replace("[psnr_rgb]", "[lpips]").replace("scale: 4", "scale: 4\nweights_root: ~/no-such-weights"),
@@ -95,14 +95,14 @@ CASES = [
         "place-model",
         "`~` in the weights of a model from outside",
         CHECK,
-        f"before this can run:\n  - external mine: weights {Path.home()}/no-such.pth: no such weight file; put it there or correct the path",
+        "before this can run:\n  - external mine: weights .../no-such.pth: no such weight file; put it there or correct the path",
         written(EXPERIMENT, BASE + "external: {mine: {weights: ~/no-such.pth, network: srresnet}}\n"),
     ),
     Case(
         "place-own",
         "`~` in the folder of one's own data set",
         f"pack {EXPERIMENT} mine",
-        f"mine: no folder {Path.home()}/no-such-photographs; put photographs there",
+        "mine: no folder .../no-such-photographs; put photographs there",
         written("configs/datasets.yaml", "mine: {kind: folder, folder: ~/no-such-photographs, licence: mine}\n"),
     ),
     Case(

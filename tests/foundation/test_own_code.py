@@ -28,7 +28,7 @@ FILES = {
     "page_broken.py": "import page_shared\ndef (:\n",
 }
 REACHED = {"__init__", "constants", "method", "late", "by_name", "mask", "deeper", "page_shared"}
-HARNESS = {"base", "dropout", "_noise", "_collective"}
+HARNESS = {"base", "batch", "dropout", "_noise", "_collective"}
 
 
 def write(folder: Path, files: dict[str, str] = FILES) -> None:
@@ -101,7 +101,7 @@ def test_beside_a_module_on_the_path_its_neighbours_count(tmp_path: Path, monkey
 
 def test_of_the_harness_regularizers_know_their_helpers_and_nothing_higher() -> None:
     for name, others in (("dropout", {"_noise"}), ("adaptive_dropout", {"_noise", "_gate"}), ("baseline", set())):
-        assert {path.stem for path in source_of(name)} == {name, "base", "_collective"} | others
+        assert {path.stem for path in source_of(name)} == {name, "base", "batch", "_collective"} | others
     names = {path.name for path in deciding_files("dropout", "harness.networks.srresnet_x1:SRResNetX1")}
     assert {"srresnet_x1.py", "dropout.py", "_gate.py", "step.py"} <= names
 

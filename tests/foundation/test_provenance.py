@@ -33,6 +33,10 @@ NO_RESULT = {
     "foundation/project.py": "which catalogue a name is read from: its meaning is in spec, stamp or evaluation",
     "foundation/provenance.py": "this very digest",
     "foundation/yamlfile.py": "reads configuration: what it meant is in spec, stamp or evaluation",
+    "foundation/device_errors.py": "which faults of the machine end a job, which then has no result",
+    "foundation/names.py": "what names may be: another one is another spec",
+    "foundation/places.py": "where folders lie",
+    "foundation/sums.py": "checks of files: a wrong one ends the job",
     "datasets/progress.py": "bars",
 }
 """Why a module that a stage imports is not in its digest, and what stands in the way of a wrong result."""

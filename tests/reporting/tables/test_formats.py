@@ -11,17 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.foundation.images import write_png
 from harness.reporting.figures.build import write_figures
-from harness.reporting.figures.gallery import choose_cases
 from harness.reporting.figures.style import drawable
 from harness.reporting.files import figure_names
 from harness.reporting.page.report import write_report
-from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.tables.formats import PlainTable, csv_text, latex_escape, markdown_escape
 from harness.reporting.tables.write import write_tables
 from tests.reporting import synthetic
 from tests.reporting.conftest import write
+from tests.reporting.figures.test_figures import write_benchmarks
 from tests.reporting.html_check import problems
 
 HOSTILE = "$x_{1}$ & <b>|50%\\#*~^`a`[c](d)図"
@@ -100,10 +98,7 @@ def test_hostile_names_pass_through_tables_figures_and_report(tmp_path: Path) ->
     rows = rows.assign(dataset=name, image=rows["image"].replace({"set5_001": "=a|b$c$"}))
     rows.loc[rows["variant"].eq("dropout") & rows["image"].eq("=a|b$c$"), ["value", "status"]] = [np.nan, "failed"]
     written = write(tmp_path, study, rows)
-    noise = np.random.Generator(np.random.PCG64(0)).integers(0, 256, (64, 64, 3), np.uint8)
-    for case in choose_cases(blocks(load(written.metrics), study), study, "psnr_rgb"):
-        write_png(tmp_path / "sets" / case.dataset / "hr" / f"{case.image}.png", noise)
-        write_png(tmp_path / "sets" / case.dataset / case.degradation / f"{case.image}.png", noise[::4, ::4])
+    write_benchmarks(written, tmp_path / "sets")
     tables = write_tables(written.metrics, study, written.runs, tmp_path / "tables")
     drawn = write_figures(written.metrics, study, written.runs, tmp_path / "sets", tmp_path / "figures")
     assert len(drawn) == 2 * len(figure_names(study))
