@@ -97,6 +97,7 @@ def test_needs_are_read_off_the_jobs() -> None:
 def test_gpus_are_counted_before_the_first_job(
     limit: int | None, visible: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # no nvidia-smi that knows how many there are
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     needs = preflight.Needs((), training=True, evaluation=False)
     problems = preflight.problems(load_experiment(ROOT / DEFAULT), needs, limit)

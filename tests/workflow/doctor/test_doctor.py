@@ -130,6 +130,7 @@ def test_gpus(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert f"0 can be used, 1 are needed by {PAPER}" in lacking.text
     assert found([], None, load_experiment(DEMO))[0].level == "ok"
     assert found(["H", "H", "L"], "12.8", paper)[0].text == "2 x H, 1 x L"
+    monkeypatch.setenv("PATH", "/nowhere")  # no nvidia-smi that knows how many there are
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert len(visible_gpus()) == 2
     assert "torch is a CPU build" in found([], None, None)[0].text
