@@ -66,9 +66,9 @@ def test_a_pipe_into_the_log_keeps_the_status_of_the_job(tmp_path: Path) -> None
 def test_digests_follow_the_code_of_the_stage() -> None:
     plan = Plan(ROOT / DEMO)
     digests = {plan.code(stage) for stage in ("pack", "benchmark", "train", "evaluate", "report")}
-    digests |= {plan.training_code(variant) for variant in ("baseline", "dropout", "simple_align")}
+    digests |= {plan.training_code("srresnet_tiny", variant) for variant in ("baseline", "dropout", "simple_align")}
     assert len(digests) == 8
-    assert plan.training_code("simple_align") == plan.training_code("two_views")
+    assert plan.training_code("srresnet_tiny", "simple_align") == plan.training_code("srresnet_tiny", "two_views")
 
 
 def test_planning_imports_no_torch() -> None:
