@@ -109,7 +109,7 @@ def test_an_experiment_lists_what_is_missing(tmp_path: Path) -> None:
         ("  x: {weights: a.pth}", "external.x.network: required, but not given"),
         ("  x: {weights: a.pth, network: rrdb, keys: a}", "external.x.keys: unknown key; allowed: arguments, key, "),
         ("  x: {weights: a.pth, network: rrdb, sha256: abc}", "external.x.sha256: 'abc': string should match pattern"),
-        ("  a/b: {weights: a.pth, network: rrdb}", "name: 'a/b': use letters, digits, _ and - only"),
+        ("  a/b: {weights: a.pth, network: rrdb}", "external: 'a/b': use letters, digits, _ and - only"),
         ("  dropout: {weights: a.pth, network: rrdb}", "methods: 'dropout': the name of two of references, external"),
         ("  bicubic: {weights: a.pth, network: rrdb}", "methods: 'bicubic': the name of two of references, external"),
     ],

@@ -65,7 +65,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
     ("place", "value", "expected"),
     [
         ("serds", [0], "serds: unknown key; allowed: baseline, data_root"),
-        ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: batch_size, betas"),
+        ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: averaging, batch_size, betas"),
         ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
         ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),
         ("variants", ["baseline", "dropuot"], "variants: 'dropuot': unknown; allowed: adaptive_dropout"),
