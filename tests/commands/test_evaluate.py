@@ -135,7 +135,9 @@ def test_mistakes_are_one_line(place: Path, changes: dict[str, Any], expected: s
 def test_without_a_gpu_the_advice_is_about_the_device(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     call(generate=True)
-    with pytest.raises(HarnessError, match=r"^evaluate --device: 'cuda', but no CUDA GPU is visible.*; .*--device cpu$"):
+    with pytest.raises(
+        HarnessError, match=r"^evaluate --device: 'cuda', but no CUDA GPU is visible.*; .*--device cpu$"
+    ):
         call(device="cuda")
     experiment = Path("gpu.yaml")
     experiment.write_text(SMALLEST.replace("device: cpu", "device: cuda"))
