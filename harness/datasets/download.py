@@ -25,7 +25,8 @@ from harness.foundation.files import explain_os_errors, write_json
 _CHUNK = 1 << 18  # bytes
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP states that may pass
 _USER_AGENT = "sr-regularizer-harness"
-_MOST = 50 * 10**9  # bytes of a file of which neither the catalogue nor the server says the size
+_MOST = 50 * 10**9  # bytes of a file of which nobody but the server says the size
+_SHOWN = 100  # characters of what a server says
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,22 @@ class Patience:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known about a file beforehand: its checksums, in hexadecimal, and its size in bytes."""
+    """What is known about a file beforehand: checksums, in hexadecimal, its size in bytes, or the most that it has."""
 
     sha256: str | None = None
     md5: str | None = None
     size: int | None = None
+    most: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """The bytes after which there is no need to go on, whatever the server promises."""
+        return self.size or self.most or _MOST
+
+    def excess(self, url: str, found: int) -> HarnessError:
+        """Return the error for a file of at least ``found`` bytes."""
+        wanted = f"{self.limit}" if self.size else f"{self.limit} at most"
+        return HarnessError(f"{url}: {found} bytes instead of {wanted}; the file there is not the one that is meant")
 
 
 class _Passing(Exception):
@@ -120,7 +132,11 @@ def _continue(url: str, part: Path, note: Path, expected: Expected, patience: Pa
             tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
             if tag and not tag.startswith("W/"):
                 write_json(note, {"url": url, "version": tag})
-            _receive(response, part, start, total, expected.size or total or _MOST, patience)
+            if total is not None and total > expected.limit:
+                part.unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
+                raise expected.excess(url, total)
+            _receive(response, part, start, total, expected, patience)
     except urllib.error.HTTPError as error:
         if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
             return  # everything had arrived before
@@ -133,9 +149,14 @@ def _continue(url: str, part: Path, note: Path, expected: Expected, patience: Pa
 
 
 def _receive(
-    response: http.client.HTTPResponse, part: Path, start: int, total: int | None, limit: int, patience: Patience
+    response: http.client.HTTPResponse,
+    part: Path,
+    start: int,
+    total: int | None,
+    expected: Expected,
+    patience: Patience,
 ) -> None:
-    """Write what comes to ``part``, no more than a little above ``limit``."""
+    """Write what comes to ``part``, no more than a little above what is expected."""
     done, seen, since = start, start, time.monotonic()
     title = part.name.removesuffix(".part")
     with (
@@ -148,17 +169,16 @@ def _receive(
             sink.write(chunk)
             done += len(chunk)
             bar.update(len(chunk))
-            if done > limit:
+            if done > expected.limit:
                 break
             if (now := time.monotonic()) - since > patience.stall:
                 if done - seen < patience.slowest * (now - since):
                     raise _Passing(f"the server sends {(done - seen) / (now - since):.0f} bytes a second")
                 seen, since = done, now
-    if done > limit:
+    if done > expected.limit:
         part.unlink()
         part.with_name(part.name + ".json").unlink(missing_ok=True)
-        problem = f"{done} bytes instead of {limit}; the file there is not the one that is meant"
-        raise HarnessError(f"{response.url}: {problem}")
+        raise expected.excess(response.url, done)
     if total is not None and done < total:
         raise _Passing(f"the connection broke after {done} of {total} bytes")
 
@@ -168,15 +188,16 @@ def _http_failure(url: str, error: urllib.error.HTTPError, note: Path) -> None:
     if error.code == 416:  # what is here does not fit the file there: start anew
         note.unlink(missing_ok=True)
         raise _Passing("the file there has changed") from error
+    reason = " ".join(str(error.reason).split())[:_SHOWN]  # of endless redirections it has several lines
     if error.code in _PASSING:
         pause = _seconds(error.headers.get("Retry-After", ""))
-        raise _Passing(f"the server says {error.code} {error.reason}", pause) from error
-    raise HarnessError(f"{url}: the server says {error.code} {error.reason}") from error
+        raise _Passing(f"the server says {error.code} {reason}", pause) from error
+    raise HarnessError(f"{url}: the server says {error.code} {reason}") from error
 
 
 def _seconds(asked: str) -> float:
     """Return the seconds of a ``Retry-After`` header, a number or a date (RFC 9110, section 10.2.3); 0 for nonsense."""
-    if asked.strip().isdigit():
+    if asked.isascii() and asked.strip().isdecimal():  # a superscript two is a digit, but no number
         return float(asked)
     try:
         return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
@@ -185,8 +206,7 @@ def _seconds(asked: str) -> float:
 
 
 def _total(response: http.client.HTTPResponse, start: int) -> int | None:
-    length = response.headers.get("Content-Length")
-    return start + int(length) if length and length.isdigit() else None
+    return None if response.length is None else start + response.length
 
 
 def _noted(note: Path, url: str) -> str | None:

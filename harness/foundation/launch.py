@@ -13,6 +13,7 @@ from types import FrameType
 
 _ARGUMENTS = "HARNESS_ARGUMENTS"
 _STARTED = "HARNESS_STARTED"
+_TORCHRUN_STOPS_FOR = "TORCHELASTIC_SIGNALS_TO_HANDLE"  # by default also for SIGHUP, even below nohup
 
 
 def is_started() -> bool:
@@ -32,12 +33,16 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     # Not on torchrun's own command line: it takes --run for an abbreviation of one of its options.
     environment = {**os.environ, _ARGUMENTS: json.dumps(list(arguments))}
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup: then a closed terminal ends nothing
+    if ignored:
+        environment[_TORCHRUN_STOPS_FOR] = "SIGTERM,SIGINT,SIGQUIT"
     process = subprocess.Popen([*torchrun, "-m", __name__], close_fds=False, env=environment)
 
     def forward(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    stopping = (signal.SIGTERM, signal.SIGINT, *(() if ignored else (signal.SIGHUP,)))
+    before = {number: signal.signal(number, forward) for number in stopping}
     try:
         return process.wait()
     finally:

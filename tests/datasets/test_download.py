@@ -87,6 +87,34 @@ def test_nonsense_about_waiting_is_ignored(
     assert pauses == [pause]
 
 
+def test_a_digit_that_is_no_number_is_nonsense(
+    server: Server, tmp_path: Path, patience: Patience, pauses: list[float]
+) -> None:
+    server.faults["/x.zip"] = [("status", 503)]
+    server.headers = {"Retry-After": "\N{SUPERSCRIPT TWO}"}
+    download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert pauses == [1.0]
+
+
+def test_endless_redirections_are_one_line(server: Server, tmp_path: Path, patience: Patience) -> None:
+    server.always["/x.zip"] = ("status", 302)
+    server.headers = {"Location": "/x.zip"}
+    with pytest.raises(HarnessError, match=r"/x\.zip: the server says 302 .*infinite loop") as caught:
+        download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "wanted"), [(Expected(most=500_000), "500000 at most"), (Expected(size=500_000), "500000")]
+)
+def test_a_promised_length_is_not_believed(
+    server: Server, tmp_path: Path, patience: Patience, expected: Expected, wanted: str
+) -> None:
+    with pytest.raises(HarnessError, match=f"600000 bytes instead of {wanted}; the file there is not the one"):
+        download(server.url + "/x.zip", tmp_path / "x", expected, patience)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_drip_counts_as_stalled(server: Server, tmp_path: Path, patience: Patience) -> None:
     server.always["/x.zip"] = ("drip", 0.05)
     with pytest.raises(HarnessError, match=r"the server sends \d+ bytes a second, 4 times in a row; run again later"):
@@ -100,7 +128,7 @@ def test_a_body_without_end_is_cut_off(
 ) -> None:
     monkeypatch.setattr("harness.datasets.download._MOST", 2_000_000)
     server.always["/x.zip"] = ("endless", None)
-    with pytest.raises(HarnessError, match=r"\d+ bytes instead of (2000000|600000); the file there is not the one"):
+    with pytest.raises(HarnessError, match=r"\d+ bytes instead of (2000000 at most|600000); the file there is not"):
         download(server.url + "/x.zip", tmp_path / "x", Expected(size=size), patience)
     assert list(tmp_path.iterdir()) == []
 

@@ -188,3 +188,11 @@ def test_every_flipped_byte_of_the_tensors_is_found(tmp_path: Path) -> None:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with pytest.raises(HarnessError, match=r"corrupt \(\d+ bytes; the checksum of a/data/0 in it"):
             load_weights(path)
+
+
+def test_a_checkpoint_without_checksums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        assert equal(loaded(tmp_path / "a.pth", state()), state())
+    finally:
+        torch.serialization.set_crc32_options(True)
