@@ -231,14 +231,14 @@ def test_data(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "benchmarks" / "Set5").mkdir(parents=True)
     assert "Set5: no images" in levels(list(material.data(None, tmp_path, deep=False)), "warning")[0]
     deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
-    assert next(finding.text for finding in deep) == "embedded_train: 5 images, all as in the manifest"
+    assert next(finding.text for finding in deep) == "embedded_train: 8 images, all as in the manifest"
     pack("embedded_train", tmp_path, layout.pack("embedded_train"), jobs=1)
     deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
     assert "results: 1 results, all as they were written" in levels(deep, "ok")
     pixels = layout.pack("embedded_train") / "pixels.bin"
     pixels.write_bytes(b"\0" * pixels.stat().st_size)
     deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
-    assert ["5 of 5 images are not what was packed" in text for text in levels(deep, "problem")] == [True]
+    assert ["8 of 8 images are not what was packed" in text for text in levels(deep, "problem")] == [True]
 
 
 def test_every_missing_weight_file_is_named(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
