@@ -27,7 +27,7 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         for number in STOPPING:
             # `nohup` has the signal ignored: then a closed terminal ends nothing.
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
         return self
 
