@@ -26,7 +26,7 @@ rule evaluate_run:
         "evaluate {wildcards.run}"
     shell:
         "python -m harness evaluate {params.experiment:q} --run {wildcards.run:q}"
-        " --attempt {params.attempt} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_reference:
@@ -52,7 +52,7 @@ rule evaluate_reference:
         "evaluate {wildcards.reference}"
     shell:
         "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference:q}"
-        " --attempt {params.attempt} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_external:
@@ -80,4 +80,4 @@ rule evaluate_external:
         "evaluate {wildcards.external}"
     shell:
         "python -m harness evaluate {params.experiment:q} --external {wildcards.external:q}"
-        " --attempt {params.attempt} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
