@@ -12,11 +12,11 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 install: ## create .venv and install the pinned dependencies (PYTHON=... names an interpreter)
-	@tools/install.sh
+	@sh tools/install.sh
 
 demo: install ## the whole comparison on embedded photographs, on a CPU, in minutes
-	@tools/demo.sh
-	@echo && cat reports/demo/tables/main.md && echo && echo "report: $(CURDIR)/reports/demo/report.html"
+	@sh tools/demo.sh
+	@echo && cat reports/demo/tables/main.md && echo && echo "report: $$(pwd)/reports/demo/report.html"
 
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 30

@@ -1,6 +1,6 @@
 """Which options of performance pay, network by network: where ``configs/networks.yaml`` has its defaults from.
 
-    python -m benchmarks.choices [--device cuda] [--options channels_last cuda_graph] [NETWORK ...]
+    python -m benchmarks.choices [--device cuda] [--precision bf16] [--options channels_last cuda_graph] [NETWORK ...]
 
 prints, for every option, the time of a network step with it over the time without it; everything else is the network's
 default. On a CPU by the processor time of one thread, both sides by turns; on a GPU between events.
@@ -30,7 +30,7 @@ OPTIONS = {
 """What is tried by default. ``compile`` on a CPU takes from ten seconds to minutes for each network: ask for it."""
 
 
-def ratio(network: str, option: str, device: str, batch: int, patch: int, steps: int) -> float:
+def ratio(network: str, option: str, device: str, batch: int, patch: int, steps: int, precision: str = "fp32") -> float:
     """Return the time of a step with an option over the time of one without.
 
     Args:
@@ -40,8 +40,10 @@ def ratio(network: str, option: str, device: str, batch: int, patch: int, steps:
         batch: images.
         patch: side of the target in pixels, a multiple of 4 times what the network needs.
         steps: how many are timed.
+        precision: of both sides.
     """
-    specs = [network_spec(network, device, batch, patch, **{option: on}) for on in (True, False)]
+    fixed = {"precision": precision}
+    specs = [network_spec(network, device, batch, patch, **fixed, **{option: on}) for on in (True, False)]
     if device == "cuda":
         on, off = (measure_network(spec, steps, device) for spec in specs)
         return on / off
@@ -68,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"by default {' '.join(NETWORKS)}")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--options", nargs="+", metavar="OPTION", help="by default all that are quick to try")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--batch", type=int, help="images; by default 2 on a CPU and 16 on a GPU")
     parser.add_argument("--patch", type=int, default=128, help="side of the target in pixels")
     parser.add_argument("--steps", type=int, help="timed steps; by default 5 on a CPU and 100 on a GPU")
@@ -79,8 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
     batch, steps = chosen.batch or (16 if on_gpu else 2), chosen.steps or (100 if on_gpu else 5)
     for network in chosen.networks or NETWORKS:
         for option in chosen.options or OPTIONS[chosen.device]:
-            found = ratio(network, option, chosen.device, batch, chosen.patch, steps)
-            print(f"{network:20} {option:18} {found:6.2f}", flush=True)
+            found = ratio(network, option, chosen.device, batch, chosen.patch, steps, chosen.precision)
+            print(f"{network:20} {chosen.precision} {option:18} {found:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

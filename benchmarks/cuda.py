@@ -24,16 +24,17 @@ from benchmarks.degradation import synthetic_photographs
 from benchmarks.network import basicsr_step, harness_step, random_batch
 from benchmarks.reference import Reference
 from benchmarks.utilization import Sampler
-from harness.datasets.patches import Pack, PackedImage, PackInfo
+from harness.datasets.pack_files import PackedImage, PackInfo
+from harness.datasets.patches import Pack
 from harness.degradations.kernels import FAMILIES
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.second_order import aligned_crop
 from harness.degradations.spec import SecondOrderSpec, StageSpec
 from harness.foundation.images import write_png
 from harness.foundation.rng import Draws
-from harness.regularizers import views
+from harness.regularizers import Batch, views
 from harness.spec import RunSpec
-from harness.training.batches import Batch, BatchSource
+from harness.training.batches import BatchSource
 from harness.training.graph import WARM_UP
 from harness.training.prefetch import ahead
 
@@ -84,7 +85,8 @@ def measure_reference(
         target = reference.sharpen(hr)
         for _, lr in reference.steps(target, drawn[number % len(drawn)], spec.scale):  # noqa: B007
             pass
-        step(Batch(*reversed(aligned_crop(target, lr, training.patch, spec.scale, Draws(0, number, 0, rows, device)))))
+        target, lr = aligned_crop(target, lr, training.patch, spec.scale, Draws(0, number, 0, rows, device))
+        step(Batch(lr, target))
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
         return _rate(iterate, max(iterations // 5, 2), iterations, device)

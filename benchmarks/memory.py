@@ -10,13 +10,15 @@ import json
 import resource
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.specs import bench_spec
-from harness.datasets.patches import INDEX, PIXELS, Pack
+from harness.datasets.pack_files import INDEX, PIXELS, PackedImage, pack_sha256
+from harness.datasets.patches import Pack
 from harness.degradations.spec import SecondOrderSpec
 from harness.foundation.files import write_text
 from harness.spec import RunSpec
@@ -30,15 +32,16 @@ _FLOAT = 4
 def synthetic_pack(folder: Path, images: int = 800) -> Path:
     """Write a pack of black images whose file takes no room on the disk."""
     folder.mkdir(parents=True, exist_ok=True)
-    offset, listed = 0, []
+    offset, listed = 0, list[PackedImage]()
     for number in range(images):
         height = DIV2K_HEIGHTS[number % len(DIV2K_HEIGHTS)]
         name = f"{number + 1:04d}"
-        listed.append({"name": name, "width": DIV2K_WIDTH, "height": height, "offset": offset, "sha256": "0" * 64})
+        listed.append(PackedImage(name, DIV2K_WIDTH, height, offset, "0" * 64))
         offset += DIV2K_WIDTH * height * 3
     with open(folder / PIXELS, "wb") as stream:
         stream.truncate(offset)
-    write_text(folder / INDEX, json.dumps({"dataset": "synthetic", "sha256": "0" * 64, "images": listed}))
+    content = {"dataset": "synthetic", "sha256": pack_sha256(listed), "images": list(map(asdict, listed))}
+    write_text(folder / INDEX, json.dumps(content))
     return folder
 
 
@@ -60,7 +63,7 @@ def train_on(folder: Path, iterations: int, small: bool) -> dict[str, Any]:
 
     spec = bench_spec("baseline", "cpu", small=small, crop=400)
     settle(1)
-    pack = Pack.open(folder)
+    pack = Pack.open(folder, compare=False)
     learner, source = Learner(spec, "cpu"), BatchSource(pack, spec, 1, "cpu")
     for iteration in range(1, iterations + 1):
         learner.step(iteration, source.batch(iteration))

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from harness.networks.build import import_network
 from harness.networks.taps import Taps
+from harness.regularizers import Batch
 from harness.spec import RunSpec
-from harness.training.batches import Batch
 from harness.training.step import Learner
 
 Step = Callable[[Batch], Tensor | float]

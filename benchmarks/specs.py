@@ -27,7 +27,7 @@ def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool =
     """
     spec = _paper().run(f"srresnet.{variant}.s0").spec
     settings: dict[str, Any] = spec.training.model_dump(mode="json") | PerformanceSpec().model_dump(mode="json")
-    settings |= _defaults(device) | {"device": device, "precision": precision}
+    settings |= _defaults(device, precision) | {"device": device, "precision": precision}
     network = spec.network
     if small:
         settings |= {"batch_size": 4, "crop": 64, "patch": 32}
@@ -45,14 +45,16 @@ def bench_spec(variant: str, device: str, precision: str = "fp32", small: bool =
 def network_spec(network: str, device: str, batch: int, patch: int, **training: Any) -> RunSpec:
     """Return the spec of a network of the catalogue without a regularizer, with its defaults for the device."""
     entry = _paper().catalogues.networks[network]
-    settings = {"crop": patch, "patch": patch, "batch_size": batch, **_defaults(device, network), **training}
-    spec = bench_spec("baseline", device, **settings)
+    precision = training.get("precision", "fp32")
+    settings = {"crop": patch, "patch": patch, "batch_size": batch} | _defaults(device, precision, network) | training
+    settings.pop("precision", None)
+    spec = bench_spec("baseline", device, precision, **settings)
     scale = 1 if "_x1" in network else spec.scale
     return spec.model_copy(update={"network": entry.network, "scale": scale})
 
 
-def _defaults(device: str, network: str = "srresnet") -> dict[str, Any]:
-    return _paper().catalogues.networks[network].defaults("cuda" if device == "cuda" else "cpu")
+def _defaults(device: str, precision: str, network: str = "srresnet") -> dict[str, Any]:
+    return _paper().catalogues.networks[network].defaults("cuda" if device == "cuda" else "cpu", precision)
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,6 +16,15 @@ SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
 
 
+Initialization = Literal["default", "pytorch", "zero_last"]
+"""How a network's weights are drawn; see :class:`NetworkSpec`."""
+
+
+def _unless(default: Any) -> Callable[[Any], bool]:
+    """Leave a field out of the spec where it has its default: a later choice renames no run that was there before."""
+    return lambda value: bool(value == default)
+
+
 class NetworkSpec(StrictModel):
     """A network by import path, and where regularizers may act on it.
 
@@ -22,9 +32,11 @@ class NetworkSpec(StrictModel):
         path: ``module:Class``.
         arguments: keyword arguments of the class.
         taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
-            ``*`` stands for every index, in natural order.
+            ``*`` stands for every index, in natural order. The spec of a run holds the roles that it uses.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
-            blocks to PyTorch's own default, as the Adaptive Dropout release does.
+            blocks to PyTorch's own default, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions
+            to that default and the last one (role ``last``) to zero, so that training starts at the network's global
+            skip, which is an interpolation.
         blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
             which is not part of a run's spec.
     """
@@ -32,8 +44,19 @@ class NetworkSpec(StrictModel):
     path: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = {}
     taps: dict[str, tuple[str, ...]] = {}
-    initialization: Literal["default", "pytorch"] = "default"
+    initialization: Initialization = "default"
     blocks: int | None = Field(default=None, gt=0, exclude=True)
+
+    def showing(self, roles: Collection[str] | None) -> NetworkSpec:
+        """Return the network with the taps of some roles alone: with those that the initialization needs, if any.
+
+        Args:
+            roles: of a regularizer; None leaves all taps.
+        """
+        if roles is None:
+            return self
+        kept = {*roles, *{"pytorch": ("blocks",), "zero_last": ("last",)}.get(self.initialization, ())}
+        return self.model_copy(update={"taps": {role: taps for role, taps in self.taps.items() if role in kept}})
 
 
 class RegularizerSpec(StrictModel):
@@ -107,17 +130,20 @@ class NetworkEntry(NetworkSpec):
 
     Attributes:
         performance: device to measured defaults of the training's options, for experiments that leave these out.
+            ``cpu_bf16`` holds what differs from ``cpu`` where the precision is bf16.
     """
 
-    performance: dict[Literal["cpu", "cuda"], PerformanceSpec] = {
-        "cuda": PerformanceSpec(channels_last=True, prefetch=True)
+    performance: dict[Literal["cpu", "cpu_bf16", "cuda"], PerformanceSpec] = {
+        "cpu_bf16": PerformanceSpec(channels_last=True),
+        "cuda": PerformanceSpec(channels_last=True, prefetch=True),
     }
 
     @model_validator(mode="after")
     def _check(self) -> NetworkEntry:
-        for name in ("cuda_graph", "prefetch"):
-            if "cpu" in self.performance and getattr(self.performance["cpu"], name):
-                raise ValueError(f"performance.cpu.{name} True: needs a CUDA device")
+        for device, options in self.performance.items():
+            for name in ("cuda_graph", "prefetch"):
+                if device != "cuda" and getattr(options, name):
+                    raise ValueError(f"performance.{device}.{name} True: needs a CUDA device")
         return self
 
     @property
@@ -125,10 +151,13 @@ class NetworkEntry(NetworkSpec):
         """The network alone, as it stands in the spec of a run."""
         return NetworkSpec.model_validate(self.model_dump(exclude={"performance"}))
 
-    def defaults(self, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
-        """Return the options that the entry gives for a device, by name."""
-        found = self.performance.get(device)
-        return found.model_dump(mode="json", exclude_unset=True) if found else {}
+    def defaults(self, device: Literal["cpu", "cuda"], precision: str) -> dict[str, Any]:
+        """Return the options that the entry gives for a device and a precision of the training, by name."""
+        found: dict[str, Any] = {}
+        for key in (device, "cpu_bf16") if (device, precision) == ("cpu", "bf16") else (device,):
+            if key in self.performance:
+                found |= self.performance[key].model_dump(mode="json", exclude_unset=True)
+        return found
 
 
 class TrainingSpec(PerformanceSpec):
@@ -148,7 +177,13 @@ class TrainingSpec(PerformanceSpec):
         pool: pairs held back and mixed into batches, as in Real-ESRGAN; 0 is none.
         learning_rate, betas: of Adam.
         schedule: of the learning rate.
+        optimizer: ``adam``, or ``adamw``, whose weight decay is apart from the gradient (arXiv 1711.05101).
+        weight_decay: of the optimizer, 0 for none.
+        clip_norm: greatest norm of the gradient of all weights together; None clips nothing.
         ema: decay of the exponential moving average of the weights.
+        averaging: ``ema``, or ``swa``: the plain mean of the weights after each step since ``swa_start`` (stochastic
+            weight averaging, arXiv 1803.05407, with a step for each epoch); until then the weights themselves.
+        swa_start: part of the training after which ``swa`` begins to average.
         weights: which weights a run hands to evaluation.
         log_every: iterations between lines of the history.
         heldout_every: iterations between measurements of the held-out loss.
@@ -171,7 +206,12 @@ class TrainingSpec(PerformanceSpec):
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.99)
     schedule: ScheduleSpec = ScheduleSpec()
+    optimizer: Literal["adam", "adamw"] = Field(default="adam", exclude_if=_unless("adam"))
+    weight_decay: float = Field(default=0.0, ge=0, exclude_if=_unless(0.0))
+    clip_norm: float | None = Field(default=None, gt=0, exclude_if=_unless(None))
     ema: float = Field(default=0.999, ge=0, lt=1)
+    averaging: Literal["ema", "swa"] = Field(default="ema", exclude_if=_unless("ema"))
+    swa_start: float = Field(default=0.75, ge=0, lt=1, exclude_if=_unless(0.75))
     weights: Literal["ema", "raw"] = "ema"
     log_every: int = Field(default=100, gt=0)
     heldout_every: int = Field(default=5000, gt=0)

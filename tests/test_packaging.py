@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -92,6 +93,20 @@ def test_no_index_or_local_path_is_written_down() -> None:
     for name in ("pyproject.toml", "requirements.lock", "environment.yml", "Makefile", "tools/install.sh"):
         text = (ROOT / name).read_text()
         assert not re.search(r"--(extra-)?index-url|--find-links|file://|\+cpu|\+cu\d", text), name
+
+
+def test_archives_that_keep_no_modes_and_links_lose_nothing() -> None:
+    """A zip file may have neither: no link is committed, and whatever is run is run by a named program."""
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-s"], capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no repository of git here")
+    assert [line for line in listed.stdout.splitlines() if line.startswith("120000")] == []
+    scripts = re.compile(r"(?<!sh )(?<![\w/])(?:\./)?(?:tools|profiles/\w+)/\w+\.sh\b")
+    callers = [ROOT / "Makefile", ROOT / ".ci/run", *ROOT.glob("profiles/*/config.yaml"), *ROOT.glob("tools/*.sh")]
+    for path in callers:
+        commands = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
+        called = [line for line in commands if scripts.search(line) and "cat " not in line]
+        assert called == [], f"{path}: calls a script that may not be executable; write sh before it"
 
 
 def test_the_version_is_written_once_in_two_places() -> None:

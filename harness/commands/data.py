@@ -44,10 +44,12 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Datasets; all that are there if none is named.")] = None,
     data_root: DataRoot = Path("data"),
 ) -> None:
-    """Compare datasets with their manifests, and generated benchmarks with their lock files, pixel by pixel."""
+    """Compare data sets, benchmarks and packs with their manifests, pixel by pixel, and results with their sums."""
     from harness.datasets.verify import verify as verify_datasets
+    from harness.datasets.verify import verify_results
 
     verdicts = verify_datasets(names or [], resolve.data_root(data_root), layout.BENCHMARKS)
+    verdicts += [] if names else verify_results()
     _print([verdict.line for verdict in verdicts])
     bad = sum(not verdict.good for verdict in verdicts)
     if bad:
@@ -71,7 +73,10 @@ def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
     from harness.datasets.patches import pack as write_pack
     from harness.experiment import load_experiment
 
-    write_pack(dataset, load_experiment(experiment).data_root, layout.pack(dataset), jobs=jobs)
+    data_root = load_experiment(experiment).data_root
+    write_pack(dataset, data_root, layout.pack(dataset), jobs=jobs)
+    if note := resolve.left_out(dataset, data_root):
+        print(note)
 
 
 def benchmark(

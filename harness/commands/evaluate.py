@@ -12,13 +12,14 @@ import typer
 from harness.datasets import resolve
 from harness.degradations.fixed import SCALE, STANDARD
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
+from harness.evaluation.retries import note_unreadable
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import find_run
 from harness.experiment.catalogues import Catalogues
-from harness.experiment.file import NAME
 from harness.foundation import layout
-from harness.foundation.devices import lease
+from harness.foundation.devices import lease, no_gpu_message, visible_gpus
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import LONGEST, NAME, check_name
 from harness.foundation.yamlfile import parse_yaml, validate
 from harness.spec import EvaluationSpec
 
@@ -31,12 +32,13 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     experiment: Annotated[Path | None, typer.Argument(help="Experiment file; without one, give --datasets.")] = None,
     run: Annotated[str | None, typer.Option(help="A trained run of the experiment.")] = None,
-    reference: Annotated[str | None, typer.Option(help="A method without weights, such as bicubic.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A control row: bicubic, untrained.NETWORK.")] = None,
     external: Annotated[str | None, typer.Option(help="A model that the experiment names under external:.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Any weight file: .safetensors, .pth, .pt, .ckpt.")] = None,
     network: Annotated[str | None, typer.Option(help="A name in networks.yaml, module:Class, or spandrel.")] = None,
     arguments: Annotated[str | None, typer.Option(help="Of module:Class, as YAML: '{num_feat: 64}'.")] = None,
     key: Annotated[str | None, typer.Option(help="Which weights of the file: params or params_ema.")] = None,
+    python_path: Annotated[str | None, typer.Option(help="Folder that module:Class is imported from.")] = None,
     name: Annotated[str | None, typer.Option(help="What the rows call it; by default the file's name.")] = None,
     datasets: Annotated[str | None, typer.Option(help="Separated by commas: Set5,Set14.")] = None,
     degradations: Annotated[str | None, typer.Option(help="By default the eight of the papers.")] = None,
@@ -48,6 +50,7 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="By default the experiment's, or 1.")] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Make degraded sets that are not there yet.")] = False,
     output: Annotated[Path | None, typer.Option(help="Keep all rows: a .parquet or .csv file.")] = None,
+    attempt: Annotated[int | None, typer.Option(min=0, hidden=True, help="Given by the workflow.")] = None,
 ) -> None:
     """Measure a trained run, a reference or a model of an experiment; or any weight file.
 
@@ -61,25 +64,41 @@ def evaluate(
     if weights is not None:
         _evaluate_file(options)
         return
-    surplus = [_option(option) for option in options if option not in ("experiment", *chosen)]
+    surplus = [_option(option) for option in options if option not in ("experiment", "attempt", *chosen)]
     if surplus or experiment is None:
         problem = f"{surplus[0]}: goes with --weights only" if surplus else "name the experiment"
         raise HarnessError(f"evaluate {_option(chosen[0])}: {problem}")
-    _evaluate_own(load_experiment(experiment), run, reference, external)
+    _evaluate_own(load_experiment(experiment), run, reference, external, attempt)
 
 
-def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, external: str | None) -> None:
+def _evaluate_own(
+    loaded: Experiment, run: str | None, reference: str | None, external: str | None, attempt: int | None
+) -> None:
     """Measure one method of an experiment on all its sets, and write the rows where reporting looks for them."""
     spec, weights_root = loaded.evaluation, loaded.file.weights_root
     benchmarks, device, threads = layout.benchmarks(spec.scale), loaded.training.device, loaded.training.threads
+    if loaded.needs_gpu and not reference and not visible_gpus():
+        raise HarnessError(no_gpu_message(str(loaded.path)))
     with lease(1 if loaded.needs_gpu and not reference else 0, loaded.file.runs_per_gpu):
-        from harness.evaluation.evaluate import Method, evaluate_checkpoint, evaluate_reference, write_metrics
+        from harness.evaluation.evaluate import (
+            UNREADABLE,
+            Method,
+            evaluate_checkpoint,
+            evaluate_reference,
+            write_metrics,
+        )
         from harness.evaluation.external import evaluate_external
-        from harness.evaluation.trained import load_network
+        from harness.evaluation.trained import load_network, untrained_network
 
         if reference is not None:
-            place = reference
-            rows = evaluate_reference(reference, spec.sets, benchmarks, spec.scale, weights_root)
+            control = loaded.reference(reference)
+            place = control.identifier
+            if control.spec is None:
+                rows = evaluate_reference(control.name, spec.sets, benchmarks, spec.scale, weights_root)
+            else:
+                method = Method(control.network, control.name, "reference")
+                network = untrained_network(control.spec, threads)
+                rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, "cpu", weights_root)
         elif external is not None:
             model = loaded.external(external)
             place = model.identifier
@@ -90,7 +109,9 @@ def _evaluate_own(loaded: Experiment, run: str | None, reference: str | None, ex
             network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
             method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
             rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
-        write_metrics(rows, layout.metrics(place, spec.hash))
+        # First, so that an end between the two leaves an older metrics file, which Snakemake then makes again.
+        note_unreadable(place, spec.hash, rows.attrs[UNREADABLE], attempt)
+        write_metrics(rows, layout.metrics(place, spec.hash), sealed=True)
 
 
 @dataclass(frozen=True)
@@ -120,6 +141,13 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
     for line in prepare(setting.spec, setting.data_root, make="generate" in options):
         print(line)
     spec = setting.spec
+    if setting.device == "cuda" and not visible_gpus():
+        if "device" not in options:
+            raise HarnessError(no_gpu_message(str(options["experiment"])))
+        raise HarnessError(
+            "evaluate --device: 'cuda', but no CUDA GPU is visible; run on a machine with one, check nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or give --device cpu"
+        )
     with lease(1 if setting.device == "cuda" else 0, setting.runs_per_gpu):
         from harness.evaluation.evaluate import write_metrics
         from harness.evaluation.external import evaluate_external
@@ -133,6 +161,8 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
             write_metrics(rows, output)
     print(f"{model.name}: {model.describe()}\n")
     print(means_table(rows, model.name).markdown(), end="")
+    if not (rows["status"] == "ok").any():
+        raise HarnessError(f"evaluate --weights {options['weights']}: nothing could be measured; the log says why")
 
 
 def _setting(options: Mapping[str, Any]) -> _Setting:
@@ -176,15 +206,16 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {"datasets": (), "degradations": STANDAR
 
 def _model(options: Mapping[str, Any], catalogues: Catalogues) -> ExternalModel:
     weights = options["weights"]
-    name = options.get("name") or "".join(c if NAME.fullmatch(f"a{c}") else "_" for c in weights.stem)
-    if not NAME.fullmatch(name):
-        raise HarnessError(f"evaluate --name: {name!r}: use letters, digits, _ and - only")
+    stem = "".join(c if NAME.fullmatch(f"a{c}") else "_" for c in weights.stem)
+    name = check_name(options.get("name", stem.lstrip("_-")[:LONGEST] or "model"), "model", "evaluate --name")
     if "network" not in options:
         known = ", ".join(catalogues.networks)
         raise HarnessError(f"evaluate --weights: give its --network: one of {known}, an import path, or spandrel")
     content = {"weights": str(weights), "network": options["network"], "key": options.get("key")}
     if "arguments" in options:
         content["arguments"] = parse_yaml(options["arguments"], "evaluate --arguments")
+    if "python_path" in options:
+        content["python_path"] = options["python_path"]
     entry = validate(content, ExternalEntry, "evaluate")
     try:
         return resolve_external(name, entry, catalogues.networks, Path())

@@ -19,13 +19,17 @@ def register(app: typer.Typer) -> None:
 
 def check(experiment: ExperimentFile) -> None:
     """Check an experiment and list what is missing to run all of it."""
+    from harness.datasets.resolve import left_out
     from harness.experiment import load_experiment
     from harness.foundation.errors import HarnessError
     from harness.workflow import preflight
 
     loaded = load_experiment(experiment)
-    problems = preflight.problems(loaded, preflight.Needs.everything(loaded), None)
+    needs = preflight.Needs.everything(loaded)
+    problems = preflight.problems(loaded, needs, None)
     print(f"{experiment}: {len(loaded.runs)} runs, {len(loaded.evaluation.sets)} datasets")
+    if not problems:
+        print("".join(f"{note}\n" for name in needs.datasets if (note := left_out(name, loaded.data_root))), end="")
     if problems:
         raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.foundation.errors import HarnessError
-from harness.foundation.project import ROOT
+from harness.foundation.project import ROOT, own_file
 
 
 def register(app: typer.Typer) -> None:
@@ -16,25 +17,49 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def new_regularizer(name: str) -> None:
-    """Write a working regularizer and its rule, to be filled with your idea."""
-    from harness.regularizers.scaffold import new_regularizer as write_files
+def new_regularizer(
+    name: str,
+    package: Annotated[str | None, typer.Option(help="Of a project's code, where it has several.")] = None,
+) -> None:
+    """Write a working regularizer and its rule, to be filled with your idea: into the project here, or the harness."""
+    from harness.experiment.catalogues import Catalogues
+    from harness.regularizers import scaffold
 
-    for path in write_files(name, ROOT):
-        print(f"wrote {path}")
-    print(f"next: name {name} among the variants of an experiment, then: python -m harness conformance {name}")
+    taken = Catalogues.load().variant_names
+    in_project = own_file("configs") is not None
+    if package is not None and not in_project:
+        raise HarnessError("new-regularizer: --package: is a project's, and here is no folder configs of one")
+    if in_project:
+        new = scaffold.new_regularizer_of_project(name, Path.cwd(), package, taken)
+    else:
+        new = scaffold.new_regularizer(name, ROOT, taken)
+    steps = [f"put your idea into {_shown(new.module)}"]
+    if in_project:
+        steps.append(f'add to configs/regularizers.yaml: {name}: {{regularizer: "{new.regularizer}"}}')
+    steps += [
+        f"python -m harness conformance {new.regularizer}",
+        f"name {name} among the variants of an experiment, and run it",
+    ]
+    for path in (new.module, new.rule):
+        print(f"wrote {_shown(path)}")
+    print("next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1)), sep="\n")
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def conformance(
     name: Annotated[str, typer.Argument(help="A variant, a regularizer, or an import path package.module:Class.")],
     network: Annotated[list[str] | None, typer.Option(help="Networks; a small one of each kind if not given.")] = None,
+    processes: Annotated[bool, typer.Option(help="Share a batch between two processes too: seconds.")] = True,
     thorough: Annotated[bool, typer.Option(help="Compile to machine code too: a minute for each network.")] = False,
 ) -> None:
     """Check what every regularizer must keep: determinism, resume, evaluation, precision, processes, options."""
     from harness.experiment.catalogues import Catalogues, VariantEntry
     from harness.regularizers import load_regularizer
     from harness.regularizers.conformance.checks import check
-    from harness.regularizers.conformance.trial import small_networks
+    from harness.regularizers.conformance.networks import small_networks
 
     catalogues = Catalogues.load()
     entry = VariantEntry(regularizer=name) if ":" in name else catalogues.variant(name)
@@ -43,7 +68,9 @@ def conformance(
         known = ", ".join(sorted(catalogues.networks))
         raise HarnessError(f"conformance: --network: {unknown[0]!r}: unknown; allowed: {known}")
     networks = {one: catalogues.networks[one] for one in network} if network else small_networks()
-    problems = check(load_regularizer(entry.regularizer), entry.options, networks, thorough)
+    problems = check(
+        load_regularizer(entry.regularizer), entry.options, networks, processes=processes, thorough=thorough
+    )
     if problems:
         raise HarnessError("\n".join(problems))
-    print(f"{name}: conforms on {', '.join(networks)}")
+    print(f"{name}: conforms on {', '.join(networks)}" + ("" if processes else ", in one process"))

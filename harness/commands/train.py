@@ -27,16 +27,15 @@ def train(
     from harness.experiment.ablations import find_run
     from harness.foundation import layout
     from harness.foundation.devices import lease
+    from harness.foundation.launch import is_started, run_processes
 
     loaded = load_experiment(experiment)
     chosen = find_run(loaded, run)
     training = chosen.spec.training
     os.environ["OMP_NUM_THREADS"] = str(training.threads)
-    started = "LOCAL_RANK" in os.environ  # by torchrun, below a process that holds the lease
+    started = is_started()
     with lease(training.processes if loaded.needs_gpu and not started else 0, loaded.file.runs_per_gpu):
         if training.processes > 1 and not started:
-            from harness.foundation.launch import run_processes
-
             raise SystemExit(run_processes(training.processes, sys.argv[1:]))
         from harness.training.train import Job
         from harness.training.train import train as train_run

@@ -14,11 +14,12 @@ from harness.datasets.catalogue import DatasetEntry, find_entry
 from harness.datasets.locks import hr_rows
 from harness.datasets.manifests import Row, read_manifest
 from harness.datasets.progress import parallel_map
-from harness.datasets.resolve import match_pattern, some
+from harness.datasets.resolve import match_pattern, other_formats, some
 from harness.degradations.fixed import SCALE
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import explain_os_errors
 from harness.foundation.images import SUFFIXES, Pixels, crop_to_multiple, pixel_sha256, read_rgb
+from harness.foundation.places import expanded, files_below, folders_below
 
 _DECORATIONS = re.compile(r"(_SRF_\d+)?(_?(HR|GT|LR|LRBI|bicubic|x\d))*$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?:img|image|im|t|tt)?[_-]?0*(\d+)", re.IGNORECASE)
@@ -45,12 +46,14 @@ class Recognition:
         cropped: manifest name to file with the original's pixels, cropped to a multiple of 4.
         strangers: diagnosis to files that are neither.
         unreadable: one line per file that is no image.
+        formats: how many images of formats that are not read there are, and of which.
     """
 
     originals: dict[str, Path] = field(default_factory=dict)
     cropped: dict[str, Path] = field(default_factory=dict)
     strangers: dict[str, list[str]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    formats: str = ""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -77,7 +80,7 @@ def adopt(name: str, folder: str | Path, data_root: str | Path, jobs: int = -1, 
     Raises:
         HarnessError: the folder does not hold the whole dataset; the line says what it holds instead.
     """
-    entry, folder = find_entry(name), Path(folder)
+    entry, folder = find_entry(name), expanded(folder, "adopt")
     if not folder.is_dir():
         raise HarnessError(f"{folder}: no such folder")
     if entry.kind == "embedded" or entry.own:
@@ -105,13 +108,16 @@ def recognize(name: str, rows: Mapping[str, Row], folder: Path, jobs: int = -1) 
     Raises:
         HarnessError: there are no images at all.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    there = files_below(folder)
+    paths = [path for path in there if path.suffix.lower() in SUFFIXES]
+    formats = other_formats(there)
     if not paths:
-        raise HarnessError(f"{folder}: holds no images ({', '.join(SUFFIXES)})")
+        others = f"; there are {formats}: other formats hold no original" if formats else ""
+        raise HarnessError(f"{folder}: holds no images ({', '.join(SUFFIXES)}){others}")
     found = list(parallel_map(_look, paths, jobs, f"look at {folder}"))
     by_pixels = {row.sha256: key for key, row in rows.items()}
     by_cropped = {row.sha256: key for key, row in hr_rows(name).items()}
-    result = Recognition()
+    result = Recognition(formats=formats)
     strangers = []
     for image in found:
         if image.error:
@@ -187,6 +193,8 @@ def _verdict(found: Recognition, rows: Mapping[str, Row]) -> str:
         parts.append(f"{len(names)} are {diagnosis} ({some(names)})")
     if found.unreadable:
         parts.append(f"{len(found.unreadable)} cannot be read ({found.unreadable[0]})")
+    if found.formats:
+        parts.append(f"left out: {found.formats}")
     lost = sorted(set(rows) - set(found.files))
     return "; ".join([*parts, f"missing: {some(lost)}; nothing was copied"])
 
@@ -201,13 +209,15 @@ def _story(found: Recognition, rows: Mapping[str, Row]) -> Iterator[str]:
         yield f"{len(used)} are cropped to a multiple of {SCALE}, which is the same at x{SCALE}: {some(sorted(used))}"
     for diagnosis, names in found.strangers.items():
         yield f"left out: {len(names)} {diagnosis} ({some(names)})"
+    if found.formats:
+        yield f"left out: {found.formats}"
 
 
 def _adopt_by_name(name: str, entry: DatasetEntry, folder: Path, data_root: Path, move: bool) -> list[str]:
     """Adopt a dataset without manifest: the first folder, outermost first, that holds the right number of images."""
     patterns = [entry.pattern, *([entry.low] if entry.low else [])]
     counts: Counter[int] = Counter()
-    for place in (folder, *sorted(path for path in folder.rglob("*") if path.is_dir())):
+    for place, _ in folders_below(folder):
         matches = [match_pattern(place, pattern) for pattern in patterns]
         counts[len(matches[0])] += 1
         if len(matches[0]) == entry.images and all(set(match) == set(matches[0]) for match in matches):

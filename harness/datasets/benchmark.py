@@ -18,15 +18,16 @@ from harness.datasets.catalogue import find_entry
 from harness.datasets.locks import check_lock, hr_rows
 from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_index, write_manifest
 from harness.datasets.progress import parallel_map
-from harness.datasets.resolve import ImageFile, resolve_images
+from harness.datasets.resolve import ImageFile, left_out, resolve_images
 from harness.datasets.stamped import keep_finished, write_stamped
 from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, select
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, explain_os_errors
 from harness.foundation.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
-from harness.foundation.project import source_files
+from harness.foundation.own_code import source_files
 from harness.foundation.provenance import code_digest
+from harness.foundation.sums import check
 
 HR = "hr"
 REAL = "real"
@@ -168,14 +169,15 @@ def generate(
             "scale": str(scale),
             **library_versions(),
         }
-        write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made])
+        write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made], sealed=True)
     reports = {name: check_lock(dataset, name, [rows[name] for rows in made], scale) for name in names if name != REAL}
     different = {name: report for name, report in reports.items() if report.different}
     if different and not allow_mismatch:
         for name in different:
             (folder / name / MANIFEST).unlink()
         raise HarnessError("\n".join(report.line for report in different.values()))
-    notes = [*sorted(tolerated or ()), *(report.line for report in different.values())]
+    others = left_out(dataset, data_root)
+    notes = [*([others] if others else []), *sorted(tolerated or ()), *(report.line for report in different.values())]
     if names != (REAL,):
         write_index(folder, names, folders)
     unlocked = [name for name, report in reports.items() if not report.locked]
@@ -188,7 +190,7 @@ def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[Ben
     """Return the images of one degraded set (or of ``hr``), sorted by name.
 
     Raises:
-        HarnessError: the set was not generated completely.
+        HarnessError: the set was not generated completely, or its manifest is not what was written.
     """
     folder = Path(root) / dataset / degradation
     if not (folder / MANIFEST).is_file():
@@ -196,6 +198,7 @@ def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[Ben
             f"{folder}: not generated yet; run `python -m harness benchmark EXPERIMENT {dataset}`, "
             "or `snakemake benchmarks`"
         )
+    check(folder / MANIFEST)
     rows = read_manifest(folder / MANIFEST).rows
     return [BenchmarkImage(name, folder / f"{name}.png", rows[name]) for name in sorted(rows)]
 

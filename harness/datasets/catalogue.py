@@ -6,9 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct, image_name_problem, leaves_folder
+from harness.foundation.places import expanded
 from harness.foundation.project import ROOT, own_file, with_own
 from harness.foundation.yamlfile import StrictModel, load_mapping
 
@@ -49,7 +51,7 @@ class DatasetEntry(StrictModel):
             ``folder`` (any photographs the user puts there, for training).
         images: how many there must be (pairs count once). An entry without a number is the user's own: it has
             whatever lies in its folder.
-        folder: where they lie, below the data folder; the user's own may lie anywhere.
+        folder: where they lie, below the data folder; the user's own may lie anywhere, ``~`` is the home folder.
         pattern: paths of the images below ``folder`` without their suffix: ``{name}`` is the image's name, ``*``
             anything within one path component.
         low: the same for the LR image of a pair.
@@ -73,6 +75,14 @@ class DatasetEntry(StrictModel):
     manual: str | None = None
     licence: str
 
+    @field_validator("folder")
+    @classmethod
+    def _at_home(cls, folder: str) -> str:
+        try:
+            return str(expanded(folder, "folder")) if folder else folder
+        except HarnessError as error:
+            raise ValueError(str(error)) from error
+
     @model_validator(mode="after")
     def _check(self) -> DatasetEntry:
         if (self.kind == "embedded") != bool(self.files):
@@ -88,6 +98,13 @@ class DatasetEntry(StrictModel):
         for field, pattern in (("pattern", self.pattern), ("low", self.low)):
             if pattern is not None and pattern.count("{name}") != 1:
                 raise ValueError(f"{field} {pattern!r}: must contain {{name}} once")
+            if pattern is not None and leaves_folder(pattern):
+                raise ValueError(f"{field} {pattern!r}: must lie below the data set's folder")
+        for name in self.files:
+            if problem := image_name_problem(name):
+                raise ValueError(f"files: {name!a}: the name {problem}; rename it")
+        if self.manifest is not None and leaves_folder(self.manifest):
+            raise ValueError(f"manifest {self.manifest!r}: must lie below configs/manifests")
         if (Path(self.folder).is_absolute() and not self.own) or ".." in Path(self.folder).parts:
             raise ValueError(f"folder {self.folder!r}: must lie below the data folder")
         return self
@@ -135,10 +152,11 @@ def _entries() -> dict[str, DatasetEntry]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> dict[str, DatasetEntry]:
-    entries = load_mapping(path, DatasetEntry)
+    entries = load_mapping(path, DatasetEntry, "data set")
     local = path.with_suffix(".local.yaml")
-    own = load_mapping(local, DatasetEntry) if local.is_file() else {}
+    own = load_mapping(local, DatasetEntry, "data set") if local.is_file() else {}
     for name in own:
         if name in entries:
             raise HarnessError(f"{local}: {name}: the name of an entry of {path.name} already; choose another one")
+    check_distinct((*entries, *own), f"entry of {path.name}", str(local))
     return entries | own

@@ -1,4 +1,7 @@
-"""Downloading one file over HTTP: resumed where it broke off, retried with growing pauses, checked at the end."""
+"""Downloading one file over HTTP: resumed where it broke off, retried with growing pauses, checked at the end.
+
+A server is believed in nothing: not in how long to wait, not in how much it sends, not in that it will ever end.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,6 +25,8 @@ from harness.foundation.files import explain_os_errors, write_json
 _CHUNK = 1 << 18  # bytes
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP states that may pass
 _USER_AGENT = "sr-regularizer-harness"
+_MOST = 50 * 10**9  # bytes of a file of which nobody but the server says the size
+_SHOWN = 100  # characters of what a server says
 
 
 @dataclass(frozen=True)
@@ -31,22 +37,37 @@ class Patience:
         attempts: tries in a row without a single new byte before giving up.
         pause: seconds before the second try; each further pause is twice as long, up to a minute.
         stall: seconds without a byte after which a connection counts as dead.
+        slowest: bytes a second, over a time of ``stall``, below which it counts as dead, too.
+        longest: most seconds that a server may ask to wait; one that asks for more is left alone.
         sleep: how to wait.
     """
 
     attempts: int = 5
     pause: float = 1.0
     stall: float = 30.0
+    slowest: float = 500.0
+    longest: float = 300.0
     sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known about a file beforehand: its checksums, in hexadecimal, and its size in bytes."""
+    """What is known about a file beforehand: checksums, in hexadecimal, its size in bytes, or the most that it has."""
 
     sha256: str | None = None
     md5: str | None = None
     size: int | None = None
+    most: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """The bytes after which there is no need to go on, whatever the server promises."""
+        return self.size or self.most or _MOST
+
+    def excess(self, url: str, found: int) -> HarnessError:
+        """Return the error for a file of at least ``found`` bytes."""
+        wanted = f"{self.limit}" if self.size else f"{self.limit} at most"
+        return HarnessError(f"{url}: {found} bytes instead of {wanted}; the file there is not the one that is meant")
 
 
 class _Passing(Exception):
@@ -65,7 +86,7 @@ def download(url: str, target: Path, expected: Expected = Expected(), patience: 
 
     Raises:
         HarnessError: the address does not exist, the server fails for too long, the content has another checksum or
-            size than expected, or the disk is full.
+            size than expected, asks to wait for too long or sends without end, or the disk is full.
     """
     part = target.with_name(target.name + ".part")
     note = target.with_name(target.name + ".part.json")
@@ -78,7 +99,10 @@ def download(url: str, target: Path, expected: Expected = Expected(), patience: 
                 _continue(url, part, note, expected, patience)
             break
         except _Passing as error:
-            failures = 1 if _size(part) > before else failures + 1
+            if error.pause > patience.longest:
+                raise HarnessError(f"{url}: {error} and asks to wait {error.pause:,.0f} s; run again later") from error
+            arrived = _size(part) - before
+            failures = 1 if arrived > patience.slowest * patience.stall else failures + 1
             if failures >= patience.attempts:
                 raise HarnessError(f"{url}: {error}, {failures} times in a row; run again later to continue") from error
             patience.sleep(max(error.pause, min(patience.pause * 2 ** (failures - 1), 60.0)))
@@ -108,7 +132,11 @@ def _continue(url: str, part: Path, note: Path, expected: Expected, patience: Pa
             tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
             if tag and not tag.startswith("W/"):
                 write_json(note, {"url": url, "version": tag})
-            _receive(response, part, start, total, expected)
+            if total is not None and total > expected.limit:
+                part.unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
+                raise expected.excess(url, total)
+            _receive(response, part, start, total, expected, patience)
     except urllib.error.HTTPError as error:
         if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
             return  # everything had arrived before
@@ -120,9 +148,16 @@ def _continue(url: str, part: Path, note: Path, expected: Expected, patience: Pa
         raise _Passing(f"no connection ({error.reason})") from error
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, start: int, total: int | None, expected: Expected) -> None:
-    done = start
-    limit = expected.size
+def _receive(
+    response: http.client.HTTPResponse,
+    part: Path,
+    start: int,
+    total: int | None,
+    expected: Expected,
+    patience: Patience,
+) -> None:
+    """Write what comes to ``part``, no more than a little above what is expected."""
+    done, seen, since = start, start, time.monotonic()
     title = part.name.removesuffix(".part")
     with (
         open(part, "r+b" if start else "wb") as sink,
@@ -134,8 +169,16 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, total: 
             sink.write(chunk)
             done += len(chunk)
             bar.update(len(chunk))
-            if limit is not None and done > limit:
-                return
+            if done > expected.limit:
+                break
+            if (now := time.monotonic()) - since > patience.stall:
+                if done - seen < patience.slowest * (now - since):
+                    raise _Passing(f"the server sends {(done - seen) / (now - since):.0f} bytes a second")
+                seen, since = done, now
+    if done > expected.limit:
+        part.unlink()
+        part.with_name(part.name + ".json").unlink(missing_ok=True)
+        raise expected.excess(response.url, done)
     if total is not None and done < total:
         raise _Passing(f"the connection broke after {done} of {total} bytes")
 
@@ -145,17 +188,25 @@ def _http_failure(url: str, error: urllib.error.HTTPError, note: Path) -> None:
     if error.code == 416:  # what is here does not fit the file there: start anew
         note.unlink(missing_ok=True)
         raise _Passing("the file there has changed") from error
+    reason = " ".join(str(error.reason).split())[:_SHOWN]  # of endless redirections it has several lines
     if error.code in _PASSING:
-        asked = error.headers.get("Retry-After", "")
-        raise _Passing(
-            f"the server says {error.code} {error.reason}", float(asked) if asked.isdigit() else 0.0
-        ) from error
-    raise HarnessError(f"{url}: the server says {error.code} {error.reason}") from error
+        pause = _seconds(error.headers.get("Retry-After", ""))
+        raise _Passing(f"the server says {error.code} {reason}", pause) from error
+    raise HarnessError(f"{url}: the server says {error.code} {reason}") from error
+
+
+def _seconds(asked: str) -> float:
+    """Return the seconds of a ``Retry-After`` header, a number or a date (RFC 9110, section 10.2.3); 0 for nonsense."""
+    if asked.isascii() and asked.strip().isdecimal():  # a superscript two is a digit, but no number
+        return float(asked)
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _total(response: http.client.HTTPResponse, start: int) -> int | None:
-    length = response.headers.get("Content-Length")
-    return start + int(length) if length and length.isdigit() else None
+    return None if response.length is None else start + response.length
 
 
 def _noted(note: Path, url: str) -> str | None:

@@ -25,6 +25,7 @@ from harness.foundation.images import read_rgb
 
 DOWNLOADS = ".downloads"
 _CONNECTIONS = 4
+_OVERHEAD = 4_000_000  # bytes of headers, colour profiles and previews in an image
 
 
 def fetch(
@@ -119,7 +120,8 @@ def _fetch_image(row: Row, url: str, folder: Path, patience: Patience) -> None:
         return
     address = url.replace("{file}", quote(row.file))
     arrived = target.with_name(f".{target.name}.new")
-    download(address, arrived, patience=patience)
+    # Not even uncompressed, with 16 bits per channel and transparency, does an image take more.
+    download(address, arrived, Expected(most=8 * row.width * row.height + _OVERHEAD), patience)
     try:
         problem = difference(read_rgb(arrived), row)
         if problem:

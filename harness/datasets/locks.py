@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.datasets import catalogue
 from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
 from harness.degradations.fixed import NOISES, SCALE, VERSION, library_versions
+from harness.foundation.sums import check
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def hr_rows(dataset: str) -> Mapping[str, Row]:
 
 def write_lock(root: str | Path, dataset: str, degradation: str) -> Path:
     """Make the generated set the committed one; return the lock file's path."""
-    manifest = read_manifest(Path(root) / dataset / degradation / MANIFEST)
+    source = Path(root) / dataset / degradation / MANIFEST
+    check(source)
+    manifest = read_manifest(source)
     path = lock_path(dataset, degradation)
     write_manifest(path, manifest.header, manifest.rows.values())
     return path

@@ -1,7 +1,9 @@
-"""Manifests: tab-separated lists of images with their sizes and the SHA-256 of their pixels.
+r"""Manifests: tab-separated lists of images with their sizes and the SHA-256 of their pixels.
 
 Lines that start with ``#`` are the header (``# key: value`` or free text); the first other line names the columns
-``name, width, height, sha256`` and, for originals, ``file``: the path of the image in its public source.
+``name, width, height, sha256`` and, for originals, ``file``: the path of the image in its public source. After it every
+line is an image, whatever its name begins with. Characters that the format gives a meaning to are written as ``\t``,
+``\n``, ``\r`` and ``\\``, bytes that are no UTF-8 as ``\x..``: every name comes back as it was.
 
 The index of a dataset is one file that stands for the manifests of several degradations, so that thousands of jobs
 depend on it alone.
@@ -9,6 +11,7 @@ depend on it alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +22,17 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import file_sha256, write_text
 from harness.foundation.images import Pixels, pixel_sha256
+from harness.foundation.names import leaves_folder
+from harness.foundation.sums import altered, check, seal_text
 
 MANIFEST = "manifest.tsv"
 """Name of the manifest in a folder of generated images."""
 
 _INDICES = layout.index_name([]).split(".")[0] + ".*.tsv"
 _COLUMNS = ("name", "width", "height", "sha256")
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what a file name's other bytes become in Python
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,21 @@ class Manifest:
     rows: Mapping[str, Row]
 
 
-def write_manifest(path: str | Path, header: Mapping[str, str], rows: Iterable[Row]) -> None:
-    """Write a manifest atomically, sorted by name, so that equal content gives equal bytes."""
+def write_manifest(path: str | Path, header: Mapping[str, str], rows: Iterable[Row], sealed: bool = False) -> None:
+    """Write a manifest atomically, sorted by name, so that equal content gives equal bytes.
+
+    Args:
+        path: the file.
+        header: key to value; a key holds no ``": "``.
+        rows: one per image, each name once.
+        sealed: whether to write its sum beside it, for results; what is committed needs none.
+    """
     rows = sorted(rows, key=lambda row: row.name)
     columns = [*_COLUMNS, "file"] if any(row.file for row in rows) else list(_COLUMNS)
-    lines = [f"# {key}: {value}" for key, value in header.items()]
+    lines = [f"# {escaped(key)}: {escaped(value)}" for key, value in header.items()]
     lines.append("\t".join(columns))
-    lines += ["\t".join(str(getattr(row, column)) for column in columns) for row in rows]
-    write_text(path, "\n".join(lines) + "\n")
+    lines += ["\t".join(escaped(str(getattr(row, column))) for column in columns) for row in rows]
+    (seal_text if sealed else write_text)(path, "\n".join(lines) + "\n")
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -68,7 +83,7 @@ def read_manifest(path: str | Path) -> Manifest:
         HarnessError: the file is missing, or a line is not of the form; the message names the line.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = _lines(Path(path))
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such manifest") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -77,9 +92,9 @@ def read_manifest(path: str | Path) -> Manifest:
     rows: dict[str, Row] = {}
     columns: list[str] = []
     for number, line in enumerate(lines, 1):
-        if line.startswith("#"):
-            key, _, value = line[1:].strip().partition(": ")
-            header[key] = value
+        if line.startswith("#") and not columns:
+            key, _, value = line[1:].removeprefix(" ").partition(": ")
+            header[unescaped(key)] = unescaped(value)
         elif not columns:
             columns = line.split("\t")
         elif line:
@@ -111,27 +126,76 @@ def write_index(folder: Path, degradations: Iterable[str], folders: Iterable[str
         folders: those of its manifests.
     """
     path = folder / layout.index_name(list(degradations))
-    write_text(path, _index_lines(folder, sorted(folders)))
+    seal_text(path, _index_lines(folder, sorted(folders)))
     for other in folder.glob(_INDICES):
-        before = other.read_text()
-        names = [line.split("\t")[0] for line in before.splitlines()]
-        if not all((folder / name / MANIFEST).is_file() for name in names):
+        listed = {} if altered(other) else _read_index(other)
+        if not listed or not all((folder / name / MANIFEST).is_file() for name in listed):
             other.unlink()
-        elif before != _index_lines(folder, names):
-            write_text(other, _index_lines(folder, names))
+        elif other.read_text(encoding="utf-8") != _index_lines(folder, list(listed)):
+            seal_text(other, _index_lines(folder, list(listed)))
     return path
 
 
+def check_index(folder: Path, degradations: Iterable[str]) -> None:
+    """Raise an error if the index of a dataset, where there is one, or a manifest is not what was written.
+
+    Raises:
+        HarnessError: one line that names the file, with the command that makes it again.
+    """
+    path = folder / layout.index_name(list(degradations))
+    if not path.is_file():
+        return
+    check(path)
+    for name, wanted in _read_index(path).items():
+        manifest = folder / name / MANIFEST
+        check(manifest)
+        if manifest.is_file() and file_sha256(manifest) != wanted:
+            raise HarnessError(f"{manifest}: not the manifest that {path.name} means; {layout.remedy(manifest)}")
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` without the characters that the format gives a meaning to; see :func:`unescaped`."""
+    plain = "".join(_ESCAPES.get(character, character) for character in text)
+    return _NOT_UTF8.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", plain)
+
+
+def unescaped(text: str) -> str:
+    """Return what :func:`escaped` was given; a backslash before anything else is left as it is."""
+    meanings = {written[1]: character for character, written in _ESCAPES.items()}
+
+    def meaning(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(0xDC00 + int(code[1:], 16)) if len(code) == 3 else meanings.get(code, match[0])
+
+    return _ESCAPED.sub(meaning, text)
+
+
 def _parse(columns: list[str], line: str, place: str) -> Row:
-    cells = dict(zip(columns, line.split("\t"), strict=False))
+    cells = dict(zip(columns, map(unescaped, line.split("\t")), strict=False))
     try:
         row = Row(cells["name"], int(cells["width"]), int(cells["height"]), cells["sha256"], cells.get("file", ""))
     except (KeyError, ValueError) as error:
         raise HarnessError(f"{place}: not a manifest line with {', '.join(_COLUMNS)}: {line[:60]!r}") from error
+    if leaves_folder(row.name):
+        raise HarnessError(f"{place}: {row.name!r} leads out of the folder of the images")
     if len(row.sha256) != 64:
         raise HarnessError(f"{place}: {row.sha256!r} is no SHA-256")
     return row
 
 
 def _index_lines(folder: Path, names: list[str]) -> str:
-    return "".join(f"{name}\t{file_sha256(folder / name / MANIFEST)}\n" for name in names)
+    return "".join(f"{escaped(name)}\t{file_sha256(folder / name / MANIFEST)}\n" for name in names)
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """Return folder to SHA-256 of its manifest; empty if the file is no index."""
+    try:
+        cells = [line.split("\t") for line in _lines(path) if line]
+        return {unescaped(name): digest for name, digest in cells}
+    except (UnicodeDecodeError, ValueError):
+        return {}
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file; only a line feed, with or without a carriage return, ends one."""
+    return [line.removesuffix("\r") for line in path.read_bytes().decode().split("\n")]

@@ -1,7 +1,9 @@
 """Training images as one memory map of raw pixels, and the random crops taken of it.
 
 Decoding a PNG of 2K size takes a tenth of a second, a crop of 400 x 400 is a fifteenth of it: images are decoded once
-into ``pixels.bin`` (uint8 RGB, one image after the other), and ``index.json`` says where each of them starts.
+into ``pixels.bin`` (uint8 RGB, one image after the other), and ``index.json`` says where each of them starts and what
+its SHA-256 is. A pack is read once and compared when it is opened, and again if its file was touched since: what a run
+trains on is what its record says.
 """
 
 from __future__ import annotations
@@ -18,52 +20,16 @@ import numpy.typing as npt
 
 from harness.datasets.catalogue import find_entry, load_catalogue
 from harness.datasets.manifests import read_manifest
+from harness.datasets.pack_files import INDEX, PIXELS, PackedImage, PackFile, PackInfo, pack_sha256, read_index
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images, some
 from harness.foundation.errors import HarnessError
-from harness.foundation.files import atomic_path, canonical_json, content_hash, explain_os_errors, write_text
+from harness.foundation.files import atomic_path, canonical_json, explain_os_errors
 from harness.foundation.images import image_size, pixel_sha256
 from harness.foundation.rng import Draws, numpy_stream
-
-PIXELS, INDEX = "pixels.bin", "index.json"
+from harness.foundation.sums import seal_text
 
 Integers = npt.NDArray[np.int64] | Sequence[int]
-
-
-@dataclass(frozen=True)
-class PackedImage:
-    """One image of a pack: its name, size in pixels, first byte in ``pixels.bin``, and the SHA-256 of its pixels."""
-
-    name: str
-    width: int
-    height: int
-    offset: int
-    sha256: str
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return self.width * self.height * 3
-
-
-@dataclass(frozen=True)
-class PackInfo:
-    """What a pack holds.
-
-    Attributes:
-        dataset: its name.
-        images: sorted by name, which is the order in the file.
-        sha256: over names, sizes and pixels of all images.
-    """
-
-    dataset: str
-    images: tuple[PackedImage, ...]
-    sha256: str
-
-    @property
-    def size(self) -> int:
-        """Length of ``pixels.bin`` in bytes."""
-        return sum(image.size for image in self.images)
 
 
 @dataclass(frozen=True)
@@ -116,40 +82,39 @@ def pack(name: str, data_root: str | Path, target: Path, jobs: int = -1) -> Pack
         _reserve(temporary, target / PIXELS, offset)
         packed = tuple(parallel_map(_Task.run, tasks, jobs, f"pack {name}", _workers_for(offset)))
     _refuse_test_images(name, packed)
-    content = [{"name": image.name, "sha256": image.sha256} for image in packed]
-    info = PackInfo(name, packed, content_hash(content))
+    info = PackInfo(name, packed, pack_sha256(packed))
     lines = ",\n".join("  " + canonical_json(asdict(image)) for image in packed)
     head = f'"dataset": {json.dumps(name)},\n"sha256": "{info.sha256}",\n"images": [\n{lines}\n]'
-    write_text(target / INDEX, f"{{\n{head}\n}}\n")
+    seal_text(target / INDEX, f"{{\n{head}\n}}\n")
     return info
 
 
 class Pack:
     """A memory-mapped pack of training images."""
 
-    def __init__(self, info: PackInfo, pixels: npt.NDArray[np.uint8]) -> None:
-        """Wrap the flat ``pixels`` that ``info`` describes; use :meth:`open`."""
+    def __init__(self, info: PackInfo, pixels: npt.NDArray[np.uint8], file: PackFile | None = None) -> None:
+        """Wrap the flat ``pixels`` that ``info`` describes, and the ``file`` that they are a map of; :meth:`open`."""
         self.info = info
+        self._file = file
         self._images = [
             pixels[image.offset : image.offset + image.size].reshape(image.height, image.width, 3)
             for image in info.images
         ]
 
     @classmethod
-    def open(cls, folder: str | Path) -> Pack:
-        """Map the pack in ``folder``; nothing is read before it is asked for.
+    def open(cls, folder: str | Path, compare: bool = True) -> Pack:
+        """Map the pack in ``folder`` and compare its pixels with the index: one read, a second per gigabyte.
+
+        Args:
+            folder: of the pack.
+            compare: whether to read the pixels; their number is compared in any case.
 
         Raises:
-            HarnessError: the pack is missing, unfinished or of the wrong size.
+            HarnessError: the pack is missing, unfinished, of the wrong size, or not what was packed.
         """
-        folder = Path(folder)
         info = read_index(folder)
-        found = (folder / PIXELS).stat().st_size if (folder / PIXELS).is_file() else -1
-        if found != info.size:
-            raise HarnessError(
-                f"{folder / PIXELS}: {found} bytes where the index says {info.size}; delete {folder} and pack again"
-            )
-        return cls(info, np.asarray(np.memmap(folder / PIXELS, np.uint8, "r")))
+        file = PackFile(Path(folder) / PIXELS, info, compare)
+        return cls(info, file.pixels, file)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -183,8 +148,11 @@ class Pack:
             out: where to put them, and what is returned.
 
         Raises:
-            HarnessError: a window begins outside its image or does not fit into one that is large enough.
+            HarnessError: a window begins outside its image or does not fit into one that is large enough, or the file
+                was changed while it was in use.
         """
+        if self._file is not None:
+            self._file.check_untouched()
         windows = np.empty((len(picks), size, size, 3), np.uint8) if out is None else out
         for window, pick, top, left in zip(windows, picks, tops, lefts, strict=True):
             image = self._images[pick]
@@ -197,25 +165,6 @@ class Pack:
             else:
                 window[...] = image[np.ix_(_reflected(top, size, height), _reflected(left, size, width))]
         return windows
-
-
-def read_index(folder: str | Path) -> PackInfo:
-    """Read what the pack in ``folder`` holds.
-
-    Raises:
-        HarnessError: there is no finished pack.
-    """
-    path = Path(folder) / INDEX
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        images = tuple(PackedImage(**image) for image in content["images"])
-        return PackInfo(content["dataset"], images, content["sha256"])
-    except FileNotFoundError as error:
-        raise HarnessError(
-            f"{folder}: no finished pack of training images; run `python -m harness pack EXPERIMENT DATASET` again"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{path}: not an index of a pack ({error}); delete {folder} and pack again") from error
 
 
 def sample_crops(

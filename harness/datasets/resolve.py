@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.catalogue import DatasetEntry, find_entry
 from harness.datasets.manifests import read_manifest
 from harness.foundation.errors import HarnessError
-from harness.foundation.images import SUFFIXES, Pixels, read_rgb
+from harness.foundation.images import OTHER_SUFFIXES, SUFFIXES, Pixels, read_rgb
+from harness.foundation.names import image_name_problem
+from harness.foundation.places import expanded, files_below
 
 _SHOWN = 5  # names that a message lists before it only counts
 
@@ -53,8 +57,13 @@ class ImageFile:
 
 
 def data_root(configured: str | Path = "data") -> Path:
-    """Return the data folder: the environment variable HARNESS_DATA if set, else what is configured."""
-    return Path(os.environ.get("HARNESS_DATA") or configured)
+    """Return the data folder: the environment variable HARNESS_DATA if set, else what is configured.
+
+    Raises:
+        HarnessError: its ``~`` or a variable in it means no folder.
+    """
+    named = os.environ.get("HARNESS_DATA")
+    return expanded(named, "HARNESS_DATA") if named else expanded(configured, "data_root")
 
 
 def resolve_images(name: str, data_root: str | Path) -> list[ImageFile]:
@@ -96,19 +105,85 @@ def _missing(name: str, entry: DatasetEntry, data_root: Path) -> str | None:
     files = match_pattern(folder, entry.pattern)
     low = match_pattern(folder, entry.low) if entry.low else {}
     if not files:
-        return f"{name}: no images in {folder}; {_advice(name, entry)}"
+        there = _others(entry, folder, set())
+        return f"{name}: no images in {folder}; " + (f"there are {'; '.join(there)}" if there else _advice(name, entry))
     if entry.low and set(low) != set(files):
         alone = sorted(set(low) ^ set(files))
+        if twins := _same_but_for_normalization(alone):
+            return f"{name}: {folder}: {twins}"
         return f"{name}: {folder}: without the other half of their pair: {some(alone)}; {_advice(name, entry)}"
     if entry.images is not None and entry.manifest is None and len(files) != entry.images:
         return f"{name}: {folder}: {len(files)} images where {entry.images} belong; {_advice(name, entry)}"
     return _wrong_names(name, entry, folder, {_key(path, folder) for path in (*files.values(), *low.values())})
 
 
+def _same_but_for_normalization(names: list[str]) -> str | None:
+    """Say which of some names look alike and differ in their code points only, as copies made on macOS may."""
+    forms: dict[str, list[str]] = {}
+    for name in names:
+        forms.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    twins = [shown for shown, spelled in forms.items() if len(spelled) > 1]
+    if not twins:
+        return None
+    return (
+        f"the halves of these pairs have names that look the same and differ in Unicode normalization (NFC, NFD): "
+        f"{some(twins)}; rename both halves alike, to the same form"
+    )
+
+
+def left_out(name: str, data_root: str | Path) -> str | None:
+    """Say in one line which images in the folder of one's own data set do not belong to it and why, or return None.
+
+    Images that belong to no data set are nobody's mistake in the folder of a public one, which is counted or listed.
+    """
+    entry = find_entry(name)
+    folder = Path(data_root) / entry.folder
+    if not entry.own or not folder.is_dir():
+        return None
+    taken = set(match_pattern(folder, entry.pattern).values())
+    taken |= set(match_pattern(folder, entry.low).values()) if entry.low else set()
+    there = _others(entry, folder, taken)
+    return f"{name}: {folder}: left out: {'; '.join(there)}" if there else None
+
+
+def _others(entry: DatasetEntry, folder: Path, taken: set[Path]) -> list[str]:
+    """Return what lies below a folder and is an image, but none of the data set's, each with what to do."""
+    rest = [path for path in files_below(folder) if path not in taken]
+    dotted = [path for path in rest if path.name.startswith(".") and path.suffix.lower() in SUFFIXES]
+    plain = [path for path in rest if path.suffix.lower() in SUFFIXES and path not in dotted]
+    below = [path for path in plain if path.parent != folder and "/" not in entry.pattern]
+    parts = []
+    if formats := other_formats(rest):
+        parts.append(f"{formats}: save them as PNG or JPEG")
+    if below:
+        places = some(sorted({path.parent.relative_to(folder).as_posix() for path in below}))
+        advice = "move them up, or write pattern: '*/{name}' into the data set's entry"
+        parts.append(f"{_count(below)} in folders below ({places}): {advice}")
+    if dotted:
+        names = some([path.name for path in dotted])
+        parts.append(f"{_count(dotted)} whose names begin with a dot ({names}): rename those that are photographs")
+    if unlike := [path for path in plain if path not in below]:
+        names, wanted = some([path.name for path in unlike]), " or ".join(filter(None, (entry.pattern, entry.low)))
+        parts.append(f"{_count(unlike)} not named as {wanted} ({names})")
+    return parts
+
+
+def other_formats(paths: Iterable[Path]) -> str:
+    """Return how many files are images of formats that are not read, and of which: ``3 files (.avif, .heic)``."""
+    found = [path.suffix.lower() for path in paths if path.suffix.lower() in OTHER_SUFFIXES]
+    return f"{len(found)} file{'s' * (len(found) > 1)} ({', '.join(sorted(set(found)))})" if found else ""
+
+
+def _count(paths: list[Path]) -> str:
+    return f"{len(paths)} image{'s' * (len(paths) > 1)}"
+
+
 def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) -> str | None:
     if entry.manifest_path is None:
         return None
     wanted = set(read_manifest(entry.manifest_path).rows)
+    if twins := _same_but_for_normalization(sorted(wanted ^ found)):
+        return f"{name}: {folder}: {twins.replace('the halves of these pairs have', 'images and manifest have')}"
     if wanted - found:
         lost = sorted(wanted - found)
         return f"{name}: {folder}: {len(lost)} of {len(wanted)} images missing: {some(lost)}; {_advice(name, entry)}"
@@ -151,8 +226,7 @@ def _is_usable(path: Path) -> bool:
         raise HarnessError(f"{path}: a link to a file that is not there; restore the file or remove the link")
     if not path.is_file():
         return False
-    if not str(path).isprintable():
-        problem = "is not UTF-8" if re.search("[\ud800-\udfff]", str(path)) else "holds a tab or a line end"
+    if problem := image_name_problem(path.name) or image_name_problem(str(path).replace("/", "_")):
         raise HarnessError(f"{ascii(str(path))[1:-1]}: the name {problem}; rename the file")
     return True
 

@@ -10,11 +10,15 @@ from harness.datasets.benchmark import HR, read_benchmark, verify_benchmark
 from harness.datasets.catalogue import find_entry, load_catalogue
 from harness.datasets.locks import check_lock, hr_rows
 from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest
+from harness.datasets.pack_files import INDEX
+from harness.datasets.patches import Pack
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import missing, resolve_images
 from harness.degradations.fixed import SCALE, VERSION
+from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import crop_to_multiple, read_rgb
+from harness.foundation.sums import SUFFIX, altered_below
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,16 @@ class Verdict:
     good: bool
 
 
-def verify(names: Sequence[str], data_root: str | Path, benchmarks: str | Path) -> list[Verdict]:
-    """Check datasets and the degraded sets generated of them, pixel by pixel.
+def verify(
+    names: Sequence[str], data_root: str | Path, benchmarks: str | Path, packs: str | Path = layout.TRAINING_DATA
+) -> list[Verdict]:
+    """Check datasets, the degraded sets generated of them and the packs decoded from them, pixel by pixel.
 
     Args:
         names: of datasets; empty for all that are there.
         data_root: the data folder.
         benchmarks: the folder of generated benchmarks (``results/benchmarks``), with one folder per scale.
+        packs: the folder of packed training images (``results/training_data``).
 
     Returns:
         What was found, in the order of the catalogue; a named dataset that is missing counts as bad.
@@ -45,7 +52,17 @@ def verify(names: Sequence[str], data_root: str | Path, benchmarks: str | Path) 
         verdicts += _originals(name, data_root)
         for manifest in sorted(Path(benchmarks).glob(f"x*/{name}/*/{MANIFEST}")):
             verdicts += _degraded(name, manifest.parent.name, manifest.parents[2])
+        verdicts += _packed(Path(packs) / name)
     return verdicts
+
+
+def verify_results(results: Path = layout.RESULTS) -> list[Verdict]:
+    """Check every result that has a sum beside it: weights, histories, records, metrics, manifests and indices."""
+    count = sum(1 for _ in results.rglob(f"*{SUFFIX}"))
+    lines = altered_below(results)
+    if not count or lines:
+        return [Verdict(line, False) for line in lines]
+    return [Verdict(f"{results}: {count} results, all as they were written", True)]
 
 
 def wrong_originals(name: str, data_root: str | Path) -> list[str]:
@@ -82,6 +99,16 @@ class _Comparison:
         return f"{self.path}: {problem}" if problem else None
 
 
+def _packed(folder: Path) -> Iterable[Verdict]:
+    if not (folder / INDEX).is_file():
+        return []
+    try:
+        count = len(Pack.open(folder))
+    except HarnessError as error:
+        return [Verdict(str(error), False)]
+    return [Verdict(f"{folder}: {count} images, as packed", True)]
+
+
 def _originals(name: str, data_root: str | Path) -> Iterable[Verdict]:
     problem = missing(name, data_root)
     if problem:
@@ -96,7 +123,10 @@ def _originals(name: str, data_root: str | Path) -> Iterable[Verdict]:
 
 
 def _degraded(name: str, degradation: str, benchmarks: Path) -> Iterable[Verdict]:
-    problems = verify_benchmark(benchmarks, name, degradation)
+    try:
+        problems = verify_benchmark(benchmarks, name, degradation)
+    except HarnessError as error:
+        return [Verdict(str(error), False)]
     if problems:
         return [Verdict(line, False) for line in problems]
     manifest = read_manifest(benchmarks / name / degradation / MANIFEST)

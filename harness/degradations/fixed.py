@@ -25,7 +25,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels
 from harness.foundation.project import import_function, with_own
 from harness.foundation.rng import Part, numpy_stream
-from harness.foundation.yamlfile import StrictModel, load_yaml, validate
+from harness.foundation.yamlfile import StrictModel, load_yaml, named_entries, validate
 
 BLUR_KERNEL = 21  # pixels, the side of the released script's Gaussian
 
@@ -107,7 +107,8 @@ def recipes() -> dict[str, Recipe]:
 
 @lru_cache(maxsize=4)
 def _own_recipes(path: Path) -> dict[str, Recipe]:
-    entries = (load_yaml(path) or {}).get("benchmark") or {}
+    sections = named_entries(load_yaml(path), "section", str(path))
+    entries = named_entries(sections.get("benchmark"), "degradation", f"{path}: benchmark")
     return {name: validate(entry, Recipe, str(path), f"benchmark.{name}") for name, entry in entries.items()}
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -49,6 +51,54 @@ def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: b
         return degrade_by(second_order, hr, scale, usm_target=usm_target)
     target = sharpen(hr) if usm_target else hr
     return target, [gaussian_noise(target, one.spec, one.draws) for one in plans if isinstance(one, NoisePlan)]
+
+
+def conditions(plans: Sequence[AnyPlan], device: str) -> dict[str, Tensor]:
+    """Return what each image of a batch underwent, in float32 on the device, views one after the other.
+
+    Of the second-order degradation, for the stages 1 and 2: ``blur1`` (standard deviation of the kernel in pixels, the
+    mean of both axes), ``resize1`` (factor), ``gaussian1`` (sigma in levels of 255, 0 where the noise is Poisson),
+    ``poisson1`` (scale, 0 where it is Gaussian), ``jpeg1`` (quality). Of noise alone: ``gaussian1``.
+
+    Args:
+        plans: of the views.
+        device: where the numbers are wanted; nothing waits for the copy.
+    """
+    parts = [_conditions(one) for one in plans]
+    names = list(parts[0])
+    host = torch.from_numpy(np.stack([np.concatenate([part[name] for part in parts]) for name in names]))
+    if device != "cpu":
+        host = host.pin_memory()
+    return dict(zip(names, host.float().to(device, non_blocking=True), strict=True))
+
+
+def _conditions(one: AnyPlan) -> dict[str, npt.NDArray[np.float64]]:
+    if isinstance(one, NoisePlan):
+        low, high = one.spec.sigma
+        uniform = replace(one.draws, device="cpu").uniform("noise/sigma")
+        return {"gaussian1": uniform.double().mul(high - low).add(low).numpy()}
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    for number, stage in (("1", one.parameters.first), ("2", one.parameters.second)):
+        found |= {
+            f"blur{number}": spread(stage.blur.kernels),
+            f"resize{number}": np.full(len(stage.quality), stage.factor),
+            f"gaussian{number}": np.where(stage.gaussian, stage.strength, 0.0),
+            f"poisson{number}": np.where(stage.gaussian, 0.0, stage.strength),
+            f"jpeg{number}": stage.quality,
+        }
+    return found
+
+
+def spread(kernels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the standard deviation in pixels of kernels (N, side, side), the root of the mean over both axes.
+
+    Of the absolute values, because a sinc has negative ones.
+    """
+    weight = np.abs(kernels.astype(np.float64))
+    weight /= weight.sum((1, 2), keepdims=True)
+    place = np.arange(kernels.shape[-1]) - (kernels.shape[-1] - 1) / 2
+    squares = (weight.sum(1) @ place**2 + weight.sum(2) @ place**2) / 2
+    return np.sqrt(squares)
 
 
 def gaussian_noise(images: Tensor, spec: GaussianNoiseSpec, draws: Draws) -> Tensor:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,20 +15,27 @@ import torch
 from torch import nn
 
 from harness.datasets.progress import progress
-from harness.evaluation.fidelity import Reference
+from harness.evaluation.fidelity import Reference, no_value
+from harness.evaluation.retries import FileState
 from harness.evaluation.scores import Scorer, scorer
-from harness.evaluation.sets import Group, OpenSet, load_groups, open_set
+from harness.evaluation.sets import Group, OpenSet, Unreadable, load_groups, open_set
 from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
 from harness.evaluation.weight_files import explain_missing
+from harness.foundation.device_errors import device_problem, explain_device_errors
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import atomic_path
 from harness.foundation.images import Pixels
+from harness.foundation.sums import sealed_path
 from harness.spec import SetSpec
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("network", "variant", "regularizer", "seed", "dataset", "degradation", "image", "metric", "value", "status")
 """The columns of metrics tables."""
+
+UNREADABLE = "unreadable"
+"""Where ``rows.attrs`` holds the states (:func:`harness.evaluation.retries.file_state`) of files that cannot be read,
+by path. Their cells failed, and can be measured once these files have changed."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +81,17 @@ def evaluate_checkpoint(
 
     Returns:
         One row per image and metric, with the columns :data:`COLUMNS`. An image that fails has the status "failed" and
-        no value; PSNR of identical images is infinite.
+        no value; PSNR of identical images is infinite. ``attrs`` holds :data:`UNREADABLE`.
 
     Raises:
-        HarnessError: a benchmark or a metric's weight file is missing, or a metric is unknown.
+        HarnessError: a benchmark or a metric's weight file is missing, a metric is unknown, memory does not suffice, or
+            the GPU is lost.
     """
     training = network.training
     try:
-        return _evaluate(
-            NetworkUpscaler(network, scale, device), method, sets, benchmarks, scale, weights_root, readers
-        )
+        with _explained(method):
+            upscaler = NetworkUpscaler(network, scale, device)
+            return _evaluate(upscaler, method, sets, benchmarks, scale, weights_root, readers)
     finally:
         network.train(training)
 
@@ -97,17 +106,23 @@ def evaluate_reference(
 ) -> pd.DataFrame:
     """Evaluate a method without weights, such as ``bicubic``, on the CPU; the rest as :func:`evaluate_checkpoint`."""
     method = Method("", name, "reference")
-    return _evaluate(ReferenceUpscaler(name, scale), method, sets, benchmarks, scale, weights_root, readers)
+    with _explained(method):
+        return _evaluate(ReferenceUpscaler(name, scale), method, sets, benchmarks, scale, weights_root, readers)
 
 
-def write_metrics(rows: pd.DataFrame, path: str | Path) -> None:
-    """Write metrics rows atomically, as CSV if ``path`` ends so, else as Parquet.
+def _explained(method: Method) -> AbstractContextManager[None]:
+    advice = "use a GPU with more memory, set runs_per_gpu: 1, or evaluate with device: cpu"
+    return explain_device_errors(f"evaluate {_title(method)}", advice, "nothing was written")
+
+
+def write_metrics(rows: pd.DataFrame, path: str | Path, sealed: bool = False) -> None:
+    """Write metrics rows atomically, as CSV if ``path`` ends so, else as Parquet; ``sealed`` adds its sum beside it.
 
     Equal rows give equal bytes (for one version of pyarrow).
     """
     clean = rows.loc[:, list(COLUMNS)].reset_index(drop=True)
     clean.attrs = {}
-    with atomic_path(path) as temporary:
+    with (sealed_path if sealed else atomic_path)(path) as temporary:
         if Path(path).suffix == ".csv":
             clean.to_csv(temporary, index=False, lineterminator="\n")
         else:
@@ -127,11 +142,15 @@ def _evaluate(
     opened = [open_set(spec, benchmarks) for spec in sets]
     scorers = _scorers(opened, upscaler.device, weights_root)
     rows: list[tuple[str, str, str, str, float, str]] = []
+    unreadable: dict[str, FileState] = {}
     total = sum(len(one.images) for one in opened)
     with exact_float32():
         for group in progress(load_groups(opened, readers), total, f"evaluate {_title(method)}"):
             rows.extend(_group_rows(group, upscaler, scorers, scale))
+            for image in (group.truth, *group.degraded.values()):
+                unreadable |= image.states if isinstance(image, Unreadable) else {}
     frame = _frame(rows, method)
+    frame.attrs[UNREADABLE] = unreadable
     _log_summary(frame, method, time.perf_counter() - start, upscaler.seconds)
     return frame
 
@@ -170,22 +189,47 @@ def _measure(group: Group, upscaler: Upscaler, scorers: dict[str, Scorer], scale
     reference = None
     if group.truth is not None:
         reference = Reference(torch.from_numpy(group.truth.copy()).to(upscaler.device), scale if scale > 1 else 0)
-    results = [pixels for pixels, _ in outputs.values()]
-    measured = {}
-    for metric in group.owner.metrics:
-        measure = scorers[metric.name].measure
-        try:
-            if metric.needs_reference:
-                measured[metric.name] = measure(torch.stack(results), reference)
-            else:
-                measured[metric.name] = torch.cat([measure(result[None], None) for result in results])
-        except (HarnessError, RuntimeError, ValueError, AssertionError) as error:
-            _log_failure(group, f"all degradations: {metric.name}", error)
-    finite = torch.stack([flag for _, flag in outputs.values()]).tolist()
-    for degradation, good in zip(outputs, finite, strict=True):
-        if not good:
+    results = {degradation: pixels for degradation, (pixels, _) in outputs.items()}
+    measured = {
+        metric.name: _judge(scorers[metric.name], results, reference if metric.needs_reference else None)
+        for metric in group.owner.metrics
+    }
+    flags = torch.stack([flag for _, flag in outputs.values()]).tolist()
+    finite = [degradation for degradation, good in zip(outputs, flags, strict=True) if good]
+    for degradation in outputs:
+        if degradation not in finite:
             _log_failure(group, degradation, "the network's result is not finite (NaN or infinity)")
-    return _finish(group, list(outputs), finite, measured, scorers)
+    return _finish(group, {name: results[name] for name in finite}, measured, scorers)
+
+
+_Judged = dict[str, torch.Tensor | Exception]
+"""Degradation to a number on the device, or to why there is none."""
+
+
+def _judge(scorer: Scorer, results: dict[str, torch.Tensor], reference: Reference | None) -> _Judged:
+    """Measure all versions of an image; one that cannot be measured takes no other with it."""
+    if reference is not None and len(results) > 1:
+        try:
+            return dict(zip(results, scorer.measure(torch.stack(list(results.values())), reference), strict=True))
+        except Exception as error:
+            _only_of_the_image(error)
+    judged: _Judged = {}
+    for degradation, pixels in results.items():
+        try:
+            judged[degradation] = scorer.measure(pixels[None], reference)[0]
+        except Exception as error:
+            judged[degradation] = _only_of_the_image(error)
+    return judged
+
+
+def _only_of_the_image(error: Exception) -> Exception:
+    """Return the error, unless it is the machine's: then the job stops and is tried again.
+
+    Networks and metrics of users may raise anything.
+    """
+    if device_problem(error):
+        raise error
+    return error
 
 
 def _upscale_all(group: Group, upscaler: Upscaler, scale: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -204,8 +248,8 @@ def _upscale_all(group: Group, upscaler: Upscaler, scale: int) -> dict[str, tupl
                     f"the network's result is {tuple(result[0].shape)} and must be {expected}: wrong scale?"
                 )
             outputs[degradation] = result
-        except (HarnessError, RuntimeError, ValueError, AssertionError) as error:
-            _log_failure(group, degradation, error)
+        except Exception as error:
+            _log_failure(group, degradation, _only_of_the_image(error))
     return outputs
 
 
@@ -218,20 +262,23 @@ def _check_size(pixels: Pixels, truth: Pixels | HarnessError | None, scale: int)
 
 
 def _finish(
-    group: Group,
-    degradations: Sequence[str],
-    finite: Sequence[bool],
-    measured: dict[str, torch.Tensor],
-    scorers: dict[str, Scorer],
+    group: Group, results: dict[str, torch.Tensor], measured: dict[str, _Judged], scorers: dict[str, Scorer]
 ) -> dict[tuple[str, str], float]:
-    values = {}
-    for name, numbers in measured.items():
-        for degradation, good, number in zip(degradations, finite, numbers.tolist(), strict=True):
-            if not good:
-                continue
-            values[degradation, name] = scorers[name].finish(number)
-            if math.isnan(number):
-                _log_failure(group, degradation, f"{name} is not a number")
+    """Bring the numbers of the degradations in ``results`` to the host; what has none is logged."""
+    values: dict[tuple[str, str], float] = {}
+    for name, judged in measured.items():
+        there = {key: found for key in results if not isinstance(found := judged[key], Exception)}
+        numbers = torch.stack(list(there.values())).tolist() if there else []
+        values |= {(key, name): scorers[name].finish(number) for key, number in zip(there, numbers, strict=True)}
+        problems: dict[str, Exception | str] = {
+            key: found for key in results if isinstance(found := judged[key], Exception)
+        }
+        problems |= {key: no_value(name, results[key]) for key in there if math.isnan(values[key, name])}
+        same = {str(problem) for problem in problems.values()}
+        if len(problems) == len(results) > 1 and len(same) == 1:
+            problems = {"all degradations": next(iter(problems.values()))}
+        for where, problem in problems.items():
+            _log_failure(group, f"{where}: {name}", problem)
     return values
 
 
@@ -250,7 +297,9 @@ def _title(method: Method) -> str:
 
 def _log_failure(group: Group, where: str, problem: Exception | str) -> None:
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    logger.warning("failed: %s %s %s: %s", group.owner.spec.dataset, where, group.image, lines[0])
+    expected = HarnessError | RuntimeError | ValueError | AssertionError | str
+    kind = "" if isinstance(problem, expected) else f"{type(problem).__name__}: "
+    logger.warning("failed: %s %s %s: %s%s", group.owner.spec.dataset, where, group.image, kind, lines[0])
 
 
 def _log_summary(frame: pd.DataFrame, method: Method, seconds: float, inside: float) -> None:

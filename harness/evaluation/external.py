@@ -14,12 +14,14 @@ import torch
 from torch import nn
 
 import harness.foundation.compat  # noqa: F401
+from harness.evaluation import python_path
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
 from harness.evaluation.external_entry import REGULARIZER, ExternalModel
+from harness.foundation.device_errors import device_problem
 from harness.foundation.errors import HarnessError
 from harness.networks.build import build_network
 from harness.networks.sizes import forward_padded, probe_image
-from harness.networks.weights import load_into, load_weights
+from harness.networks.weights import check_kinds, fitted, load_into, load_weights
 from harness.spec import NetworkSpec, SetSpec
 
 
@@ -38,12 +40,43 @@ def load_external(model: ExternalModel, scale: int, threads: int = 1) -> nn.Modu
     if problem := model.problem():
         raise HarnessError(problem)
     torch.set_num_threads(threads)
+    python_path.select(model.python_path)
     try:
         network = _by_spandrel(model) if model.spec is None else _by_spec(model, model.spec)
         _check_scale(network, scale)
     except HarnessError as error:
         raise HarnessError(f"external {model.name}: {error}") from error
     return network.eval()
+
+
+def try_external(model: ExternalModel, scale: int) -> None:
+    """Do what :func:`load_external` does as far as that needs no values: build, compare names and shapes, ask the size.
+
+    The network lies on the meta device where it can be built and called there, else on the CPU; spandrel needs values.
+
+    Raises:
+        HarnessError: as in :func:`load_external`.
+    """
+    if model.spec is None:
+        load_external(model, scale)
+        return
+    torch.set_num_threads(1)
+    python_path.select(model.python_path)
+    try:
+        weights = load_weights(model.weights, model.entry.key)
+        try:
+            _try_on("meta", model, model.spec, weights, scale)
+        except (HarnessError, NotImplementedError):
+            _try_on("cpu", model, model.spec, weights, scale)
+    except HarnessError as error:
+        raise HarnessError(f"external {model.name}: {error}") from error
+
+
+def _try_on(device: str, model: ExternalModel, spec: NetworkSpec, weights: dict[str, torch.Tensor], scale: int) -> None:
+    with torch.device(device):
+        network = build_network(spec, seed=0)
+        fitted(network, weights, model.weights)
+        _check_scale(network, scale)
 
 
 def evaluate_external(
@@ -91,13 +124,15 @@ def _by_spandrel(model: ExternalModel) -> nn.Module:
     try:
         descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(spandrel.canonicalize_state_dict(weights))
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise HarnessError(
-            f"{model.weights}: spandrel cannot load it ({type(error).__name__}: {reason}); name the network instead"
-        ) from error
+        text, kind = " ".join(str(error).split())[:200], type(error).__name__
+        reason = f"{kind}: {text}" if text else kind
+        if kind == "UnsupportedModelError":
+            reason = "it knows no architecture with such weights"
+        raise HarnessError(f"{model.weights}: spandrel cannot load it ({reason}); name the network instead") from error
     if not isinstance(descriptor, spandrel.ImageModelDescriptor) or descriptor.input_channels != 3:
         name = descriptor.architecture.name
         raise HarnessError(f"{model.weights}: a {name} model that does not map one RGB image to another")
+    check_kinds(descriptor.model.state_dict(), weights, model.weights)
     return _Described(descriptor.model, descriptor)
 
 
@@ -107,8 +142,10 @@ def _check_scale(network: nn.Module, scale: int) -> None:
     try:
         with torch.inference_mode():
             result = forward_padded(network, image, scale)
-    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # a network of others raises anything
+        if device_problem(error):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise HarnessError(f"the network does not map an RGB image to another ({reason})") from error
     height, width = image.shape[-2:]
     if not isinstance(result, torch.Tensor):

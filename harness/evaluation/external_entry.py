@@ -17,6 +17,7 @@ from pydantic import Field
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
+from harness.foundation.places import expanded
 from harness.foundation.yamlfile import StrictModel
 from harness.spec import NetworkSpec
 
@@ -36,8 +37,10 @@ class ExternalEntry(StrictModel):
         weights: the file: ``.safetensors``, or a PyTorch checkpoint, which is read as tensors only.
         network: a name in ``configs/networks.yaml``, an import path ``module:Class``, or ``spandrel``.
         arguments: keyword arguments of the class, with an import path only.
-        key: which set of weights, where a file holds several, such as BasicSR's ``params`` and ``params_ema``.
+        key: which set of weights, where a file holds several, such as BasicSR's ``params`` and ``params_ema``; a
+            dotted way where they lie deeper.
         sha256: of the file; another file is then refused.
+        python_path: the folder that an import path begins in, put first on Python's search path for this model alone.
     """
 
     weights: str = Field(min_length=1)
@@ -45,6 +48,7 @@ class ExternalEntry(StrictModel):
     arguments: dict[str, Any] = {}
     key: str | None = None
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    python_path: str | None = Field(default=None, min_length=1)
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,19 @@ class ExternalModel:
     def identifier(self) -> str:
         """``external.<name>.<8 digits of a hash of the description>``: the folder of its metrics."""
         network = None if self.spec is None else self.spec.model_dump(mode="json", include={"path", "arguments"})
-        return f"external.{self.name}.{content_hash([self.entry.model_dump(mode='json'), network])[:8]}"
+        unsaid = {"python_path"} if self.entry.python_path is None else set()  # rows made before it could be said stay
+        entry = self.entry.model_dump(mode="json", exclude=unsaid)
+        return f"external.{self.name}.{content_hash([entry, network])[:8]}"
+
+    @property
+    def python_path(self) -> Path | None:
+        """The folder that the network is imported from; relative ones begin at the working directory."""
+        return None if self.entry.python_path is None else expanded(self.entry.python_path, "python_path")
 
     def describe(self) -> str:
         """Return network, file, key and SHA-256 in words, for reports."""
         network = self.entry.network + (f" {self.entry.arguments}" if self.entry.arguments else "")
+        network += f" from {self.entry.python_path}" if self.entry.python_path else ""
         key = [f"key {self.entry.key}"] if self.entry.key else []
         digest = f"SHA-256 {file_sha256(self.weights)}" if self.weights.is_file() else "not there now"
         return ", ".join([network, self.entry.weights, *key, digest])
@@ -96,6 +108,8 @@ class ExternalModel:
                 f"weights {self.weights}: SHA-256 is {found}, not {wanted}: "
                 "another or a damaged file; fetch it again or correct sha256"
             )
+        if self.python_path is not None and not self.python_path.is_dir():
+            return f"python_path {self.python_path}: no such folder; name the one that the network is imported from"
         return None
 
 
@@ -112,7 +126,9 @@ def resolve_external(name: str, entry: ExternalEntry, networks: Mapping[str, Net
         HarnessError: the network is unknown, or arguments are given that nothing takes. The file may be missing still:
             :meth:`ExternalModel.problem` tells.
     """
-    weights, network = root / entry.weights, entry.network
+    weights, network = root / expanded(entry.weights, "weights"), entry.network
+    if entry.python_path is not None and not _IMPORT_PATH.fullmatch(network):
+        raise HarnessError(f"python_path: goes with an import path module:Class, not with network {network!r}")
     if network == SPANDREL:
         if entry.arguments:
             raise HarnessError("arguments: spandrel finds them in the weights; leave them out")

@@ -88,6 +88,14 @@ class Moments:
         self.square = gaussian_valid(planes * planes)
 
 
+def no_value(name: str, image: torch.Tensor) -> str:
+    """Say in one line why metric ``name`` gives no number for an image, uint8 (H, W, 3)."""
+    height, width = image.shape[:2]
+    flat = bool((image == image[0, 0]).all())
+    kind = "all pixels are the same" if flat else "it is too small or has too little texture"
+    return f"{name} is not defined for this image of {width}x{height} pixels: {kind}"
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch on one CPU thread: small operations lose more in waiting for each other than threads gain."""

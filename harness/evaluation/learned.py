@@ -24,9 +24,10 @@ import numpy as np
 import torch
 
 import harness.foundation.compat  # noqa: F401
-from harness.evaluation.fidelity import Measure, Reference
+from harness.evaluation.fidelity import Measure, Reference, no_value
 from harness.evaluation.metrics import Metric
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, explain_missing
+from harness.foundation.device_errors import device_problem
 from harness.foundation.errors import HarnessError
 
 _SEED = 123
@@ -90,7 +91,15 @@ def _measure(metric: Metric, model: Callable[..., Any], device: torch.device) ->
             if outputs.shape[1:] != reference.pixels.shape:
                 raise HarnessError(f"{metric.name}: output and ground truth differ in size")
             truth = [_planes(reference.pixels)]
-        return torch.stack([_score(model, [_planes(image), *truth], device) for image in outputs])
+        return torch.stack([judged(image, truth) for image in outputs])
+
+    def judged(image: torch.Tensor, truth: list[torch.Tensor]) -> torch.Tensor:
+        try:
+            return _score(model, [_planes(image), *truth], device)
+        except Exception as error:  # pyiqa's metrics raise whatever their arithmetic meets
+            if device_problem(error):
+                raise
+            raise HarnessError(no_value(metric.name, image)) from error
 
     return measure
 

@@ -98,7 +98,7 @@ def registry() -> dict[str, Metric]:
 
 @lru_cache(maxsize=4)
 def _own_metrics(path: Path) -> dict[str, Metric]:
-    entries = load_mapping(path, MetricEntry)
+    entries = load_mapping(path, MetricEntry, "metric")
     return {name: Metric(name=name, **entry.model_dump()) for name, entry in entries.items()}
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.benchmark import HR, BenchmarkImage, read_benchmark
-from harness.datasets.manifests import MANIFEST
+from harness.datasets.manifests import MANIFEST, check_index
 from harness.evaluation.metrics import Metric, get_metrics
+from harness.evaluation.retries import FileState, file_state
+from harness.foundation.device_errors import device_problem
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels, pixel_sha256, read_rgb
 from harness.spec import SetSpec
@@ -22,7 +24,20 @@ from harness.spec import SetSpec
 Images = dict[str, BenchmarkImage]
 """Image name to file and manifest row."""
 
-Loaded = Pixels | HarnessError
+
+class Unreadable(HarnessError):
+    """An image that cannot be read, or is not the one of the manifest.
+
+    Attributes:
+        states: path to state, as before it was read, of the image's file and of the manifest that lists it.
+    """
+
+    def __init__(self, problem: str, states: dict[str, FileState]) -> None:
+        super().__init__(problem)
+        self.states = states
+
+
+Loaded = Pixels | Unreadable
 """An image, or why there is none."""
 
 
@@ -32,6 +47,7 @@ class OpenSet:
 
     Attributes:
         spec: the dataset, degradations and metrics asked for.
+        folder: of the dataset.
         metrics: the metrics, resolved.
         images: image names, in the order of the manifest.
         truth: image name to ground truth; None if no metric needs one.
@@ -39,6 +55,7 @@ class OpenSet:
     """
 
     spec: SetSpec
+    folder: Path
     metrics: tuple[Metric, ...]
     images: tuple[str, ...]
     truth: Images | None
@@ -66,16 +83,17 @@ def open_set(spec: SetSpec, root: Path) -> OpenSet:
     """Read the manifests of a set.
 
     Raises:
-        HarnessError: a folder or manifest is missing or malformed, or a metric is unknown.
+        HarnessError: a folder, manifest or index is missing, malformed or not what was written, or a metric is unknown.
     """
     metrics = tuple(get_metrics(spec.metrics))
+    check_index(root / spec.dataset, spec.degradations)
     degraded = {name: _images(root, spec.dataset, name) for name in spec.degradations}
     paired = any(metric.needs_reference for metric in metrics)
     truth = _images(root, spec.dataset, HR) if paired else None
     images = dict.fromkeys(truth or ())
     for entries in degraded.values():
         images.update(dict.fromkeys(entries))
-    return OpenSet(spec, metrics, tuple(images), truth, degraded)
+    return OpenSet(spec, root / spec.dataset, metrics, tuple(images), truth, degraded)
 
 
 def _images(root: Path, dataset: str, folder: str) -> Images:
@@ -105,22 +123,33 @@ def load_groups(sets: Iterable[OpenSet], readers: int) -> Iterator[Group]:
                 future.cancel()
 
 
-def load_verified(entries: Images, image: str, where: str) -> Loaded:
-    """Return the pixels of ``image`` if they are those of the manifest, else the reason in one line."""
+def load_verified(entries: Images, image: str, folder: Path) -> Loaded:
+    """Return the pixels of ``image`` if they are those of the manifest in ``folder``, else the reason in one line.
+
+    Raises:
+        HarnessError: it is the machine that fails, not the file.
+    """
+    path = folder / f"{image}.png"
+    states = {str(place): file_state(place) for place in (path, folder / MANIFEST)}
+    again = f"run `python -m harness benchmark EXPERIMENT {folder.parent.name}`"
     entry = entries.get(image)
     if entry is None:
-        return HarnessError(f"{where}: {image} is not in the manifest, but belongs to this dataset")
+        problem = f"{folder / MANIFEST}: {image} is not listed, but belongs to this dataset; {again}"
+        return Unreadable(problem, states)
     try:
         pixels = read_rgb(entry.path)
     except HarnessError as error:
-        return error
+        if device_problem(error):
+            raise
+        return Unreadable(f"{str(error).removesuffix('; replace the file')}; {again}", states)
     if pixel_sha256(pixels) != entry.row.sha256:
-        return HarnessError(f"{entry.path}: pixels differ from {MANIFEST}: changed since generation; generate it again")
+        problem = f"{entry.path}: pixels differ from {MANIFEST}: changed since generation; {again}"
+        return Unreadable(problem, states)
     return pixels
 
 
 def _load_group(opened: OpenSet, image: str) -> Group:
-    dataset = opened.spec.dataset
-    truth = None if opened.truth is None else load_verified(opened.truth, image, f"{dataset}/{HR}")
-    degraded = {name: load_verified(entries, image, f"{dataset}/{name}") for name, entries in opened.degraded.items()}
+    folder = opened.folder
+    truth = None if opened.truth is None else load_verified(opened.truth, image, folder / HR)
+    degraded = {name: load_verified(entries, image, folder / name) for name, entries in opened.degraded.items()}
     return Group(opened, image, truth, degraded)

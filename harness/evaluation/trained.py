@@ -1,4 +1,4 @@
-"""The plain network of a trained run: the regularizer is gone, only weights are left."""
+"""The plain network of a run: the regularizer is gone, only weights are left, trained or as they were drawn."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from harness.evaluation.references import UNTRAINED_SEED, ReferenceMethod
+from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler
+from harness.foundation.sums import check
 from harness.networks.build import build_network
-from harness.networks.weights import load_into, load_weights
-from harness.spec import RunSpec
+from harness.networks.weights import check_run, load_into, load_weights
+from harness.spec import NetworkSpec, RunSpec
 
 
 def load_network(spec: RunSpec, weights: Path, threads: int = 1) -> nn.Module:
@@ -21,9 +24,24 @@ def load_network(spec: RunSpec, weights: Path, threads: int = 1) -> nn.Module:
         threads: CPU threads of torch, fixed because sums depend on how work is split.
 
     Raises:
-        HarnessError: the file is missing, broken, or of another network.
+        HarnessError: the file is missing, broken, not what was written, of another network or of another run.
     """
+    check(weights)
     torch.set_num_threads(threads)
     network = build_network(spec.network, spec.seed)
     load_into(network, load_weights(weights), weights)
+    check_run(weights, spec.hash)
     return network.eval()
+
+
+def untrained_network(spec: NetworkSpec, threads: int = 1) -> nn.Module:
+    """Build a network on the CPU with the weights that training with seed 0 starts from."""
+    torch.set_num_threads(threads)
+    return build_network(spec, UNTRAINED_SEED).eval()
+
+
+def control_upscaler(control: ReferenceMethod, scale: int) -> Upscaler:
+    """Return a reference ready to run, on the CPU."""
+    if control.spec is None:
+        return ReferenceUpscaler(control.name, scale)
+    return NetworkUpscaler(untrained_network(control.spec), scale, "cpu")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from harness.degradations.fixed import bicubic_upscale, matlab_resize
@@ -16,15 +18,24 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels
 from harness.networks.sizes import forward_padded
 
+
+def bilinear_upscale(pixels: Pixels, scale: int) -> Pixels:
+    """Enlarge (H, W, 3) to (H scale, W scale, 3) with Pillow's bilinear."""
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.BILINEAR))
+
+
 REFERENCES: dict[str, Callable[[Pixels, int], Pixels]] = {
     "bicubic": bicubic_upscale,
     "bicubic_matlab": matlab_resize,
+    "bilinear": bilinear_upscale,
     "input": lambda pixels, scale: pixels,
 }
 """Methods without weights: name to a function of (pixels, scale).
 
 ``bicubic`` is Pillow's, as in the papers that this harness compares; ``bicubic_matlab`` is MATLAB's ``imresize``, each
 pass rounded to 8 bit: on the degradation ``clean_matlab`` it gives the bicubic rows of the classic literature.
+``bilinear`` is what SRResNet adds its output to, and so what its training starts at.
 ``input`` is the degraded image itself, the control row of tasks without upscaling.
 """
 

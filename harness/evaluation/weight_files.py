@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.evaluation.metrics import get_metric
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import file_sha256
+from harness.foundation.places import expanded
 
 _IQA = "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/"
 _TORCHVISION = "https://download.pytorch.org/models/"
@@ -62,7 +63,8 @@ WEIGHT_FILES: dict[str, WeightFile] = {
 
 def weights_folder(configured: str | Path | None = None) -> Path:
     """Return the folder of weight files: ``HARNESS_WEIGHTS`` if set, else ``configured``, else ``weights``."""
-    return Path(os.environ.get("HARNESS_WEIGHTS") or configured or "weights")
+    named = os.environ.get("HARNESS_WEIGHTS")
+    return expanded(named, "HARNESS_WEIGHTS") if named else expanded(configured or "weights", "weights_root")
 
 
 def missing_weights(metric: str, weights_root: str | Path | None = None) -> list[str]:

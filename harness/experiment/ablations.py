@@ -16,16 +16,18 @@ from pydantic import Field, model_validator
 from harness.datasets.catalogue import CONFIGS
 from harness.experiment.catalogues import VariantEntry
 from harness.experiment.experiment import Experiment
-from harness.experiment.file import NAME
 from harness.experiment.runs import Run
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct, check_name
 from harness.foundation.yamlfile import StrictModel, load_model
+from harness.spec import Initialization
 
 FOLDER = CONFIGS / "ablations"
 """The studies that come with the harness."""
 
 _BLOCK = "{block}"
+_LONGEST = 80  # characters of a level's name, which stands in legends; it is no part of any path
 _FIXED = ("data", "heldout", "device", "threads", "processes")  # rules plan with the experiment's
 
 
@@ -44,7 +46,7 @@ class Level(StrictModel):
     variant: str
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
-    initialization: Literal["default", "pytorch"] | None = None
+    initialization: Initialization | None = None
     value: float | None = None
     each_block: bool = False
 
@@ -73,6 +75,8 @@ class AblationFile(StrictModel):
         if self.control not in self.levels:
             raise ValueError(f"control {self.control!r}: must be one of the levels: {', '.join(self.levels)}")
         for name, level in self.levels.items():
+            if not name.isprintable() or name != name.strip() or not 0 < len(name) <= _LONGEST:
+                raise ValueError(f"level {name!r}: give one line of 1 to {_LONGEST} characters without blank ends")
             if level.each_block != (_BLOCK in name):
                 raise ValueError(f"level {name!r}: each_block and {_BLOCK} in the name must come together")
             for key in _FIXED:
@@ -156,8 +160,14 @@ class Ablation:
 
 
 def ablation_names(folder: Path = FOLDER) -> list[str]:
-    """Return the names of all studies, sorted."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+    """Return the names of all studies, sorted.
+
+    Raises:
+        HarnessError: a file's name is none that a study can have.
+    """
+    names = sorted(check_name(path.stem, "study", str(path)) for path in folder.glob("*.yaml"))
+    check_distinct(names, "study", str(folder))
+    return names
 
 
 def load_ablation(experiment: Experiment, name: str, folder: Path = FOLDER) -> Ablation:
@@ -166,7 +176,7 @@ def load_ablation(experiment: Experiment, name: str, folder: Path = FOLDER) -> A
     Raises:
         HarnessError: there is none, it has a mistake, or the experiment does not allow one of its levels.
     """
-    if name not in ablation_names(folder) or not NAME.fullmatch(name):
+    if name not in ablation_names(folder):
         raise HarnessError(f"{folder}: {name!r}: no such study; there are: {', '.join(ablation_names(folder))}")
     path = folder / f"{name}.yaml"
     return Ablation(name, path, load_model(path, AblationFile), experiment)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -14,10 +14,11 @@ from harness.datasets.catalogue import CONFIGS, DatasetEntry, load_catalogue
 from harness.degradations.fixed import RECIPES, VERSION, recipes
 from harness.degradations.spec import TrainingDegradation, training_degradation
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_name
 from harness.foundation.project import with_own
-from harness.foundation.yamlfile import StrictModel, load_mapping, load_yaml, validate
+from harness.foundation.yamlfile import StrictModel, load_mapping, load_yaml, named_entries, validate
 from harness.regularizers import available, offered
-from harness.spec import NetworkEntry
+from harness.spec import Initialization, NetworkEntry
 
 Entry = TypeVar("Entry")
 
@@ -38,7 +39,7 @@ class VariantEntry(StrictModel):
     options: dict[str, Any] = {}
     options_by_network: dict[str, dict[str, Any]] = {}
     training: dict[str, Any] = {}
-    initialization: Literal["default", "pytorch"] | None = None
+    initialization: Initialization | None = None
     duration: float = Field(default=1.0, gt=0)
 
     def options_for(self, network: str) -> dict[str, Any]:
@@ -57,7 +58,11 @@ def _load(path: Path, read: Callable[[Path], dict[str, Entry]]) -> dict[str, Ent
 
 
 def _training_degradations(path: Path) -> dict[str, TrainingDegradation]:
-    entries = (load_yaml(path) or {}).get("training") or {}
+    sections = named_entries(load_yaml(path), "section", str(path))
+    for name in sections:
+        if name not in ("benchmark", "training"):
+            raise HarnessError(f"{path}: {name!r}: unknown key; allowed: benchmark, training")
+    entries = named_entries(sections.get("training"), "training degradation", f"{path}: training")
     return {
         name: validate(entry, training_degradation(entry), str(path), f"training.{name}")
         for name, entry in entries.items()
@@ -65,7 +70,10 @@ def _training_degradations(path: Path) -> dict[str, TrainingDegradation]:
 
 
 def _named_regularizers() -> frozenset[str]:
-    return frozenset({*available(), *offered()})
+    foreign = offered()
+    for name, target in foreign.items():
+        check_name(name, "regularizer", f"entry point {name} = {target}")
+    return frozenset({*available(), *foreign})
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,8 @@ class Catalogues:
             HarnessError: a mistake in one of them, with file, field and value.
         """
         return cls(
-            networks=_load(folder / "networks.yaml", lambda path: load_mapping(path, NetworkEntry)),
-            variants=_load(folder / "regularizers.yaml", lambda path: load_mapping(path, VariantEntry)),
+            networks=_load(folder / "networks.yaml", lambda path: load_mapping(path, NetworkEntry, "network")),
+            variants=_load(folder / "regularizers.yaml", lambda path: load_mapping(path, VariantEntry, "variant")),
             datasets=load_catalogue(None if folder == CONFIGS else folder / "datasets.yaml"),
             training_degradations=_load(folder / "degradations.yaml", _training_degradations),
             variants_file=folder / "regularizers.yaml",

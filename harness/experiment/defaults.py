@@ -29,7 +29,8 @@ def completed(
     if training.cuda_graph and not safe:
         reason = f"the regularizer {regularizer!r} does not say graph_safe"
         raise HarnessError(f"{source}: training.cuda_graph: True: {reason}; use cuda_graph: false")
-    defaults = {name: value for name, value in network.defaults(training.device).items() if name not in given}
+    listed = network.defaults(training.device, training.precision)
+    defaults = {name: value for name, value in listed.items() if name not in given}
     if not safe or training.processes > 1:
         defaults.pop("cuda_graph", None)
     if training.pool:

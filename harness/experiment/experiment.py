@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.datasets import resolve
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
+from harness.evaluation.references import ReferenceMethod, find_reference, resolve_references
 from harness.evaluation.weight_files import weights_folder
 from harness.experiment.catalogues import Catalogues, VariantEntry
 from harness.experiment.file import ExperimentFile
@@ -14,6 +15,7 @@ from harness.experiment.names import check_names
 from harness.experiment.runs import Run, Spanner
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
+from harness.foundation.places import expanded
 from harness.foundation.yamlfile import load_model
 from harness.regularizers import teacher_of
 from harness.spec import EvaluationSpec, SetSpec
@@ -29,10 +31,13 @@ class Experiment:
         stems: the names of run folders.
         runs: the trainings that its tables compare.
         externals: the models from outside that stand beside them.
+        references: the control rows.
     """
 
     def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
         check_names(path, file, catalogues)
+        for field, place in (("data_root", file.data_root), ("weights_root", file.weights_root)):
+            expanded(place, f"{path}: {field}")
         self.path = path
         self.file = file
         self.name = path.stem
@@ -47,6 +52,8 @@ class Experiment:
             for run in self.span(network, variant, catalogues.variant(variant))
         )
         self.externals = tuple(self._external(name, entry) for name, entry in file.external.items())
+        self._networks = {name: catalogues.networks[name].network for name in file.networks}
+        self.references = resolve_references(file.references, self._networks)
         self._by_name = {run.name: run for run in self.runs}
         self._by_hash = {run.spec.hash: run for run in self.runs}
 
@@ -75,6 +82,17 @@ class Experiment:
                 return model
         known = ", ".join(model.name for model in self.externals) or "none"
         raise HarnessError(f"{self.path}: external: no {name!r}; there are: {known}")
+
+    def reference(self, name: str) -> ReferenceMethod:
+        """Return the reference called ``name``, also one that the experiment does not list.
+
+        Raises:
+            HarnessError: there is none; the message lists those that exist.
+        """
+        try:
+            return find_reference(name, self._networks)
+        except HarnessError as error:
+            raise HarnessError(f"{self.path}: {error}") from error
 
     def span(self, network: str, variant: str, entry: VariantEntry, source: str | None = None) -> list[Run]:
         """Return the runs of a variant on a network, one per seed: :meth:`harness.experiment.runs.Spanner.span`."""
@@ -109,7 +127,7 @@ class Experiment:
     @property
     def labelled_metrics(self) -> list[tuple[Path, str]]:
         """The files of :attr:`metric_files`, with the method's name in this experiment."""
-        names: list[tuple[str, str]] = [(name, name) for name in self.file.references]
+        names = [(method.identifier, method.name) for method in self.references]
         names += [(model.identifier, model.name) for model in self.externals]
         names += [(run.name, run.variant) for run in self.runs]
         return [(layout.metrics(name, self.evaluation.hash), method) for name, method in names]

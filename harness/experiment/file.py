@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from harness.evaluation.external_entry import ExternalEntry
+from harness.evaluation.references import ReferenceName
 from harness.foundation.yamlfile import StrictModel
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-"""What labels may look like: they become parts of file names, separated by dots."""
 
 
 class EvaluationEntry(StrictModel):
@@ -32,7 +29,7 @@ class ExperimentFile(StrictModel):
     scale: int = Field(gt=0)
     networks: tuple[str, ...] = Field(min_length=1)
     variants: tuple[str, ...] = Field(min_length=1)
-    references: tuple[Literal["bicubic", "bicubic_matlab", "input"], ...] = ("bicubic",)
+    references: tuple[ReferenceName, ...] = ("bicubic",)
     external: dict[str, ExternalEntry] = {}
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from harness.evaluation import metrics as metric_registry
 from harness.experiment.catalogues import Catalogues
-from harness.experiment.file import NAME, ExperimentFile
+from harness.experiment.file import ExperimentFile
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_name
 
 
 def check_names(path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
@@ -31,9 +32,9 @@ def check_names(path: Path, file: ExperimentFile, catalogues: Catalogues) -> Non
     if "input" in file.references and file.scale != 1:
         problem = f"'input': is the degraded image itself and needs scale 1, not {file.scale}"
         raise mistake(path, "references", problem)
-    for name in (path.stem, *file.networks, *file.variants, *file.external):
-        if not NAME.fullmatch(name):
-            raise mistake(path, "name", f"{name!r}: use letters, digits, _ and - only")
+    check_name(path.stem, "experiment", f"{path}: name")
+    for name in file.external:
+        check_name(name, "model", f"{path}: external")
     for seed in file.seeds:
         if seed < 0 or file.seeds.count(seed) > 1:
             problem = "must not be negative" if seed < 0 else "a duplicate run: given twice"

@@ -15,13 +15,13 @@ from typing import Any
 from harness.experiment.catalogues import Catalogues
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash
+from harness.foundation.names import MARK
 from harness.regularizers import resolve_options
 from harness.spec import RegularizerSpec
 
 NEVER = "(?!)"
 """A regular expression that matches nothing."""
 
-_MARK = "--"  # between a regularizer and its options; no name in a catalogue should have it
 _LONGEST = 100
 
 
@@ -31,6 +31,7 @@ class Stems:
     def __init__(self, catalogues: Catalogues) -> None:
         self._catalogues = catalogues
         self._known: dict[tuple[str, str], dict[str, str]] = {}
+        self._check()
 
     def of(self, network: str, regularizer: RegularizerSpec, initialization: str) -> str:
         """Return the stem of a run's folder.
@@ -48,7 +49,7 @@ class Stems:
         """Return a regular expression of all stems of a regularizer's runs."""
         names = [name for name, entry in self._catalogues.variants.items() if entry.regularizer == regularizer]
         text = re.escape(_as_name(regularizer))
-        return "|".join([*sorted({re.escape(name) for name in names} - {text}), rf"{text}(?:{_MARK}[\w-]+)?"])
+        return "|".join([*sorted({re.escape(name) for name in names} - {text}), rf"{text}(?:{MARK}[\w-]+)?"])
 
     def others(self, regularizers: Iterable[str]) -> str:
         """Return a regular expression of the stems of all catalogued regularizers but some.
@@ -69,9 +70,20 @@ class Stems:
         if stem in self._catalogues.variants:
             return self._catalogues.variants[stem].regularizer
         for name in self._regularizers():
-            if _as_name(name) == stem.partition(_MARK)[0]:
+            if _as_name(name) == stem.partition(MARK)[0]:
                 return name
         raise HarnessError(f"{self._catalogues.variants_file}: {stem!r}: no variant's folder is called so")
+
+    def _check(self) -> None:
+        """Refuse two regularizers whose folders are called the same, and a variant called like those of another one."""
+        owners: dict[str, str] = {}
+        for name in sorted(self._regularizers()):
+            other, stem = owners.setdefault(_as_name(name), name), _as_name(name)
+            variant = self._catalogues.variants.get(stem)
+            if other != name or (variant is not None and variant.regularizer != name):
+                second = other if other != name else f"the variant {stem!r}"
+                problem = f"{name!r} and {second}: the folders of both would be called {stem}; rename one of them"
+                raise HarnessError(f"{self._catalogues.variants_file.name}: regularizer: {problem}")
 
     def _regularizers(self) -> set[str]:
         return {entry.regularizer for entry in self._catalogues.variants.values()} | self._catalogues.regularizers
@@ -98,7 +110,7 @@ class Stems:
         if initialization != self._catalogues.networks[network].initialization:
             parts.append(f"init_{initialization}")
         name = _as_name(spec.regularizer)
-        return _MARK.join([name, "-".join(parts)[:_LONGEST]]) if parts else name
+        return MARK.join([name, "-".join(parts)[:_LONGEST]]) if parts else name
 
 
 def _as_name(regularizer: str) -> str:

@@ -14,7 +14,15 @@ from harness.experiment.names import check_known, mistake
 from harness.experiment.run_names import Stems
 from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import validate
-from harness.regularizers import least_iterations, resolve_options, teacher_of, views
+from harness.regularizers import (
+    least_ground_truths,
+    least_iterations,
+    resolve_options,
+    roles,
+    teacher_of,
+    views,
+    without_unused_teacher,
+)
 from harness.spec import RegularizerSpec, RunSpec, TrainingSpec
 
 
@@ -90,6 +98,8 @@ class Spanner:
         name, choices = raw.get("degradation"), self._catalogues.training_degradations
         if isinstance(name, str) and name in choices:
             raw = {**raw, "degradation": choices[name].model_dump(mode="json")}
+        elif name is None:
+            raise self._incomplete(raw, source)
         elif not isinstance(name, dict) or source == str(self._path):
             known = ", ".join(sorted(choices))
             raise HarnessError(f"{source}: training.degradation: {name!r}: unknown; allowed: {known}")
@@ -101,6 +111,18 @@ class Spanner:
             raise mistake(self._path, "training.heldout", f"{spec.heldout!r}: must not be the training data")
         return spec
 
+    def _incomplete(self, raw: dict[str, Any], source: str) -> HarnessError:
+        """Return the error that tells of settings without a degradation, and of whatever else is wrong with them."""
+        known = ", ".join(sorted(self._catalogues.training_degradations))
+        missing = f"{source}: training.degradation: is missing"
+        try:
+            validate({k: v for k, v in raw.items() if k != "degradation"}, TrainingSpec, source, "training")
+        except HarnessError as error:
+            own = f"{source}: training.degradation:"
+            others = [line for line in str(error).splitlines() if not line.startswith(own)]
+            return HarnessError("\n".join([f"{missing}; name one of: {known}", *others]))
+        return HarnessError(f"{missing}; name one of: {known}")
+
     def _spec(self, network_name: str, entry: VariantEntry, source: str) -> RunSpec:
         listed = self._catalogues.networks[network_name]
         network = listed.network.model_copy(update={"initialization": entry.initialization or listed.initialization})
@@ -108,7 +130,14 @@ class Spanner:
             options = resolve_options(entry.regularizer, entry.options_for(network_name))
         except HarnessError as error:
             raise HarnessError(f"{source}: {error}") from error
-        regularizer = RegularizerSpec(regularizer=entry.regularizer, options=options)
+        regularizer = without_unused_teacher(RegularizerSpec(regularizer=entry.regularizer, options=options))
+        acts_at = roles(regularizer)
+        if lacking := sorted((acts_at or frozenset()) - set(network.taps)):
+            known = ", ".join(network.taps) or "none"
+            problem = f"taps.{lacking[0]}: required by {source}, but not given; there are: {known}"
+            raise HarnessError(
+                f"{self._catalogues.variants_file.with_name('networks.yaml')}: {network_name}: {problem}"
+            )
         training = self.training
         if entry.training:
             training = self._training(training.model_dump(mode="json") | entry.training, source)
@@ -117,7 +146,7 @@ class Spanner:
         given = {*self._file.training, *entry.training}
         training = completed(training, given, listed, entry.regularizer, str(self._path))
         content = {
-            "network": network,
+            "network": network.showing(acts_at),
             "regularizer": regularizer,
             "training": training,
             "scale": self._file.scale,
@@ -156,6 +185,10 @@ class Spanner:
         seen = views(regularizer.regularizer, regularizer.options)
         if training.batch_size % (seen * training.processes):
             problem = f"must be a multiple of {seen * training.processes}: {who} has {seen} views"
+            raise mistake(self._path, "training.batch_size", f"{training.batch_size}: {problem}")
+        fewest = least_ground_truths(regularizer.regularizer, regularizer.options)
+        if training.batch_size // seen < fewest:
+            problem = f"{who} does nothing to fewer than {fewest} ground truths; make it at least {fewest * seen}"
             raise mistake(self._path, "training.batch_size", f"{training.batch_size}: {problem}")
 
 

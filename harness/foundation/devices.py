@@ -1,66 +1,160 @@
-"""GPU leases: two runs never share a device by accident, and a killed run frees its device by itself.
+"""Which GPUs there are, and leases of them: two runs never share a device by accident.
 
-Snakemake counts GPUs but assigns none. A training process takes an exclusive ``flock`` on a file per device before
-it imports torch; the kernel releases the lock when the process ends, however it ends.
+Snakemake counts GPUs but assigns none. A training process locks each of its devices before it imports torch; the kernel
+frees the locks when the process ends, however it ends. A device is locked under its UUID, whatever it was called in
+the shell that started the run.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import platform
 import re
 import shutil
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.lease_locks import lease_folder, take
 
-_POLL = 2.0  # seconds
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_ORDER = "CUDA_DEVICE_ORDER"
+_PATIENCE = 20.0  # seconds for nvidia-smi: a driver that hangs lets it hang as well
+_GPU = re.compile(r"^GPU (\d+): (.*?)(?: \(UUID: (\S+)\))?$")
+_DEVICE = re.compile(r"\d+$|GPU-|MIG-")
+_PART = re.compile(r"^\s+MIG .*\(UUID: (MIG-\S+)\)$")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as nvidia-smi lists it.
+
+    Attributes:
+        index: its number, in the order of the bus.
+        name: such as ``NVIDIA H200``.
+        uuid: its UUID, "" where it has none.
+        parts: UUIDs of the MIG instances that it is divided into.
+    """
+
+    index: int
+    name: str
+    uuid: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What CUDA can be given of it, by the names that mean the same in every process: its instances, or itself."""
+        return self.parts or (self.uuid or str(self.index),)
+
+
+@dataclass(frozen=True)
+class Visible:
+    """The devices that this process may use.
+
+    Attributes:
+        names: as CUDA takes them, UUIDs where they are known.
+        problem: why these are fewer than somebody may have meant, "" if they are not.
+        certain: whether the names are those of the machine's devices, as far as anything tells.
+    """
+
+    names: tuple[str, ...]
+    problem: str = ""
+    certain: bool = True
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs this process may use, as CUDA names them: ``CUDA_VISIBLE_DEVICES`` if set, else all of them."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        names = [name.strip() for name in chosen.split(",") if name.strip()]
-        return names[: names.index("-1")] if "-1" in names else names
-    return re.findall(r"^GPU (\d+):", _nvidia_list(), re.MULTILINE)
+    """Return the GPUs this process may use, as CUDA takes their names: see :func:`visible`."""
+    return list(visible().names)
+
+
+def visible() -> Visible:
+    """Return what CUDA would see, by UUID where nvidia-smi answers: ``CUDA_VISIBLE_DEVICES`` if set, else everything.
+
+    As in CUDA, the first entry that names no device ends the list, and a device that is named twice empties it. Numbers
+    mean what they mean to nvidia-smi (the order of the bus); a GPU that is divided is its first MIG instance.
+    """
+    chosen = os.environ.get(_VISIBLE)
+    if chosen is not None and not _DEVICE.match(chosen.partition(",")[0].strip()):
+        return Visible((), f"{_VISIBLE}={chosen} hides all")
+    gpus, problem = list_gpus()
+    if chosen is None:
+        return Visible(tuple(device for gpu in gpus for device in gpu.devices), problem, not problem)
+    entries = [entry.strip() for entry in chosen.split(",")]
+    found: list[str] = []
+    for entry in entries:
+        if (device := _device(entry, gpus)) is None:
+            return Visible(tuple(found), f"{_VISIBLE}={chosen}: {entry!r} is no GPU here" if entry != "-1" else "")
+        if device in found:
+            return Visible((), f"{_VISIBLE}={chosen}: names a GPU twice, and CUDA then sees none; name it once")
+        found.append(device)
+    return Visible(tuple(found), problem, not problem)
+
+
+def _device(entry: str, gpus: tuple[Gpu, ...]) -> str | None:
+    """Return the device that an entry of the list means; without nvidia-smi, what looks like one stands for itself."""
+    if not _DEVICE.match(entry):
+        return None
+    if entry.isdecimal():
+        known = [gpu.devices[0] for gpu in gpus if gpu.index == int(entry)]
+        return known[0] if known else (None if gpus else str(int(entry)))
+    known = [gpu.devices[0] for gpu in gpus if gpu.uuid.startswith(entry)]  # CUDA takes the beginning of a UUID
+    known += [part for gpu in gpus for part in gpu.parts if part.startswith(entry)]
+    if entry.startswith("MIG-GPU-") and not known:
+        return entry  # the older name of an instance, which nvidia-smi does not list
+    return known[0] if len(known) == 1 else (None if gpus else entry)
+
+
+def list_gpus() -> tuple[tuple[Gpu, ...], str]:
+    """Return this machine's GPUs, visible to CUDA or not, and what is wrong with nvidia-smi, "" if nothing is."""
+    text, problem = _nvidia_list()
+    gpus: list[Gpu] = []
+    for line in text.splitlines():
+        if match := _GPU.match(line):
+            uuid = match[3] if (match[3] or "").startswith("GPU-") else ""
+            gpus.append(Gpu(int(match[1]), match[2], uuid))
+        elif gpus and (part := _PART.match(line)):
+            last = gpus[-1]
+            gpus[-1] = Gpu(last.index, last.name, last.uuid, (*last.parts, part[1]))
+    return tuple(gpus), problem
 
 
 def gpu_names() -> list[str]:
     """Return the names of this machine's GPUs, such as ``NVIDIA H200``, visible to CUDA or not."""
-    return re.findall(r"^GPU \d+: (.*) \(UUID", _nvidia_list(), re.MULTILINE)
+    return [gpu.name for gpu in list_gpus()[0]]
 
 
-def _nvidia_list() -> str:
+def _nvidia_list() -> tuple[str, str]:
+    """Return what ``nvidia-smi -L`` prints, and why it prints nothing; without it there are no NVIDIA GPUs."""
     if shutil.which("nvidia-smi") is None:
-        return ""
-    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+        return "", ""
+    try:
+        process = subprocess.Popen(["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except OSError as error:
+        return "", f"nvidia-smi cannot be run ({error.strerror})"
+    try:
+        text, _ = process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):  # one that hangs in the driver cannot even be killed
+            process.wait(1)
+        if process.stdout is not None:
+            process.stdout.close()
+        return "", f"nvidia-smi gives no answer within {_PATIENCE:g} s: the driver hangs"
+    if process.returncode:
+        said = " ".join(text.split())[:120] or f"status {process.returncode}"
+        return "", f"nvidia-smi fails ({said})"
+    return text, ""
 
 
 def no_gpu_message(source: str) -> str:
     """Return the line that tells a user without a GPU what to do; ``source`` is the experiment's file."""
+    problem = visible().problem
     return (
-        f"{source}: training.device: 'cuda', but no CUDA GPU is visible; run on a machine with one, check nvidia-smi "
-        "and CUDA_VISIBLE_DEVICES, or ask for weeks of CPU time with device: cpu"
+        f"{source}: training.device: 'cuda', but no CUDA GPU is visible{f' ({problem})' if problem else ''}; run on a "
+        "machine with one, check nvidia-smi and CUDA_VISIBLE_DEVICES, or ask for weeks of CPU time with device: cpu"
     )
-
-
-def lease_folder() -> Path:
-    """Return where the lock files of devices lie: one folder per user and machine, and below Slurm one per job.
-
-    The machine is part of the name, because ``TMPDIR`` may be shared by all nodes. Slurm hands every device to one job,
-    and where it also hides the others, each job calls its first device 0: these are not the same.
-    """
-    folder = Path(tempfile.gettempdir()) / f"blind-sr-gpu-leases-{os.getuid()}" / platform.node()
-    job = os.environ.get("SLURM_JOB_ID")
-    return folder / f"slurm-{job}" if job else folder
 
 
 @contextmanager
@@ -70,73 +164,39 @@ def lease(count: int, runs_per_gpu: int = 1, folder: Path | None = None) -> Iter
     Args:
         count: devices to hold together, all or none; 0 leases nothing.
         runs_per_gpu: how many leases one device may carry.
-        folder: where the lock files lie; by default :func:`lease_folder`.
+        folder: where the lock files lie; by default :func:`harness.foundation.lease_locks.lease_folder`.
 
     Yields:
-        The devices' CUDA names.
+        The devices' names as CUDA takes them.
 
     Raises:
-        HarnessError: there are fewer devices than ``count``.
+        HarnessError: there are fewer devices than ``count``, nvidia-smi does not tell which, or they cannot be locked.
     """
     if count == 0:
         yield []
         return
-    gpus = visible_gpus()
-    if len(gpus) < count:
+    seen = visible()
+    gpus = list(seen.names)
+    if len(gpus) < count or not seen.certain:
+        reason = f" ({seen.problem})" if seen.problem else ""
         raise HarnessError(
-            f"{count} GPUs are needed, but {len(gpus)} are visible; lower training.processes or check nvidia-smi"
+            f"{count} GPUs are needed, but {len(gpus)} are visible{reason}; "
+            "lower training.processes or check nvidia-smi"
         )
-    folder = folder or lease_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held:
-        taken = _take(gpus, count, runs_per_gpu, folder, held)
-        before = os.environ.get("CUDA_VISIBLE_DEVICES")
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+    if count > 1 and any(name.startswith("MIG-") for name in gpus):
+        raise HarnessError(
+            f"{count} GPUs are needed, but these are MIG instances, of which CUDA shows a process only one; "
+            "set training.processes: 1"
+        )
+    with take(gpus, count, runs_per_gpu, folder or lease_folder()) as taken:
+        wanted = {_VISIBLE: ",".join(taken), _ORDER: "PCI_BUS_ID"}
+        before = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
         try:
             yield taken
         finally:
-            if before is None:
-                del os.environ["CUDA_VISIBLE_DEVICES"]
-            else:
-                os.environ["CUDA_VISIBLE_DEVICES"] = before
-
-
-def _take(gpus: list[str], count: int, slots: int, folder: Path, held: ExitStack) -> list[str]:
-    """Lock ``count`` devices. One process looks at a time, so two that need several cannot block each other."""
-    said = False
-    while True:
-        with open(folder / "gate.lock", "w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            locks = dict(_free(gpus, slots, folder))
-            if len(locks) >= count:
-                taken = list(locks)[:count]
-                for gpu, lock in locks.items():
-                    if gpu in taken:
-                        os.set_inheritable(lock.fileno(), count > 1)  # a run in several processes keeps them all
-                        held.enter_context(lock)
-                    else:
-                        lock.close()
-                return taken
-            for lock in locks.values():
-                lock.close()
-        if not said:
-            print(f"waiting for {count} of {len(gpus)} GPUs to become free", flush=True)
-            said = True
-        time.sleep(_POLL)
-
-
-def _free(gpus: list[str], slots: int, folder: Path) -> list[tuple[str, IO[str]]]:
-    """Return the devices that have a free slot, each with its lock, the least used devices first."""
-    found = []
-    for order, gpu in enumerate(gpus):
-        for slot in range(slots):
-            path = folder / f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.{slot}.lock"
-            lock = path.open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                continue
-            found.append((slot, order, gpu, lock))
-            break
-    return [(gpu, lock) for _, _, gpu, lock in sorted(found, key=lambda entry: entry[:2])]
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value

@@ -12,6 +12,16 @@ from collections.abc import Sequence
 from types import FrameType
 
 _ARGUMENTS = "HARNESS_ARGUMENTS"
+_STARTED = "HARNESS_STARTED"
+_TORCHRUN_STOPS_FOR = "TORCHELASTIC_SIGNALS_TO_HANDLE"  # by default also for SIGHUP, even below nohup
+
+
+def is_started() -> bool:
+    """Whether this process is one of those that :func:`run_processes` starts, below one that holds the devices.
+
+    torchrun's own variables do not tell: they may be left over in the shell, or be another program's.
+    """
+    return os.environ.get(_STARTED) == str(os.getpid())
 
 
 def run_processes(count: int, arguments: Sequence[str]) -> int:
@@ -23,12 +33,16 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     # Not on torchrun's own command line: it takes --run for an abbreviation of one of its options.
     environment = {**os.environ, _ARGUMENTS: json.dumps(list(arguments))}
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup: then a closed terminal ends nothing
+    if ignored:
+        environment[_TORCHRUN_STOPS_FOR] = "SIGTERM,SIGINT,SIGQUIT"
     process = subprocess.Popen([*torchrun, "-m", __name__], close_fds=False, env=environment)
 
     def forward(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+    stopping = (signal.SIGTERM, signal.SIGINT, *(() if ignored else (signal.SIGHUP,)))
+    before = {number: signal.signal(number, forward) for number in stopping}
     try:
         return process.wait()
     finally:
@@ -37,5 +51,6 @@ def run_processes(count: int, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = json.loads(os.environ[_ARGUMENTS])
+    sys.argv[1:] = json.loads(os.environ.pop(_ARGUMENTS))
+    os.environ[_STARTED] = str(os.getpid())  # which no other process inherits as its own
     runpy.run_module("harness", run_name="__main__")

@@ -16,6 +16,7 @@ TRAINING_DATA = RESULTS / "training_data"
 RUNS = RESULTS / "runs"
 STATE = RESULTS / "state"
 METRICS = RESULTS / "metrics"
+FAILURES = RESULTS / "failures"
 
 
 def benchmarks(scale: int) -> Path:
@@ -69,6 +70,11 @@ def metrics(name: str, evaluation_hash: str) -> Path:
     return METRICS / name / f"{evaluation_hash[:8]}.parquet"
 
 
+def failures(name: str, evaluation_hash: str) -> Path:
+    """What could not be read for the metrics of one run or reference under one evaluation; see results/README.md."""
+    return FAILURES / name / f"{evaluation_hash[:8]}.json"
+
+
 def experiment_metrics(experiment: str) -> Path:
     """All rows of an experiment."""
     return RESULTS / experiment / "metrics.parquet"
@@ -87,3 +93,32 @@ def ablation_metrics(experiment: str, study: str) -> Path:
 def ablation(experiment: str, study: str) -> Path:
     """Folder of the table and the figure of an ablation study on an experiment."""
     return report(experiment) / "ablations" / study
+
+
+def remedy(path: Path) -> str:
+    """Say which command makes a file below the results folder again; see the README there for what lies where."""
+    command = _maker(path.parts)
+    return f"run `python -m harness {command}` to make it again" if command else "make it again"
+
+
+def _maker(parts: Sequence[str]) -> str | None:
+    """Return the command and its arguments that write the file with these parts of a path."""
+    kind, owner, name = ("", "", *parts)[-3:]
+    if kind == RUNS.name:
+        return f"train EXPERIMENT --run {owner}"
+    if kind == METRICS.name:
+        return f"evaluate EXPERIMENT {_method(owner)}"
+    if kind == TRAINING_DATA.name:
+        return f"pack EXPERIMENT {owner}"
+    if BENCHMARKS.name in parts[:-3]:
+        return f"benchmark EXPERIMENT {parts[parts.index(BENCHMARKS.name) + 2]}"
+    if owner == "ablations":
+        return f"ablation EXPERIMENT {name.rpartition('.')[0]}"
+    return "aggregate EXPERIMENT" if name == "metrics.parquet" else None
+
+
+def _method(owner: str) -> str:
+    """Return the option of ``evaluate`` that names the owner of a folder of metrics."""
+    if owner.startswith("external."):
+        return f"--external {owner}"
+    return f"--run {owner}" if "." in owner else f"--reference {owner}"

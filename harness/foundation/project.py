@@ -9,12 +9,12 @@ directory, or installed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
-from importlib.machinery import PathFinder
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct
 
 ROOT = Path(__file__).resolve().parents[2]
 """The harness's checkout: the folder of the Snakefile, ``pyproject.toml`` and ``configs/``."""
@@ -37,13 +37,14 @@ def with_own(entries: Mapping[str, Entry], name: str, read: Callable[[Path], Map
         read: reads a file like it.
 
     Raises:
-        HarnessError: the project's file is wrong, or gives a name of the harness another meaning.
+        HarnessError: the project's file is wrong, or gives a name of the harness, in whatever case, another meaning.
     """
     path = own_file(f"configs/{name}")
     added = read(path) if path else {}
     for key, entry in added.items():
         if key in entries and entries[key] != entry:
             raise HarnessError(f"{path}: {key!r}: the harness has another entry of that name; choose another name")
+    check_distinct((*entries, *added), "harness's entry", str(path))
     return {**entries, **added}
 
 
@@ -65,19 +66,3 @@ def import_function(path: str, what: str) -> Callable[..., Any]:
     if not callable(found):
         raise HarnessError(f"{what}: {path!r}: no function {name!r} in {module_name}")
     return found
-
-
-def source_files(paths: Iterable[str]) -> list[Path]:
-    """Return the files of the modules that import paths name, without importing them; none for what is not found."""
-    found = (_module_file(path.partition(":")[0]) for path in paths)
-    return sorted({path for path in found if path is not None})
-
-
-def _module_file(module: str) -> Path | None:
-    places = None
-    for end in range(1, module.count(".") + 2):
-        spec = PathFinder.find_spec(".".join(module.split(".")[:end]), places)
-        if spec is None:
-            return None
-        places = list(spec.submodule_search_locations or [])
-    return Path(spec.origin) if spec and spec.origin else None

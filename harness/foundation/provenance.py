@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 from functools import cache
@@ -13,25 +14,29 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 _COMMON = ("foundation/rng.py", "foundation/images.py", "foundation/files.py")
 _STAGES = {
-    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "patches", "resolve")),
+    "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "pack_files", "patches", "resolve")),
     "benchmark": (
         *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
         "degradations/fixed*.py",
     ),
     "train": (
+        "foundation/compat.py",
         "spec.py",
         "datasets/patches.py",
+        "datasets/pack_files.py",
         "degradations/[!f]*.py",
         "degradations/filters.py",
         "networks/*.py",
         "training/*.py",
         "regularizers/base.py",
+        "regularizers/batch.py",
         "regularizers/_*.py",
     ),
-    "evaluate": ("evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "evaluate": ("foundation/compat.py", "evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
     "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
-_PACKAGES = (
+_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+LIBRARIES = (
     "torch",
     "torchvision",
     "basicsr",
@@ -42,6 +47,7 @@ _PACKAGES = (
     "snakemake",
     "pandas",
 )
+"""Packages that can change a number: ``run.json`` records their versions."""
 
 
 def stage_modules(stage: str) -> list[Path]:
@@ -53,12 +59,6 @@ def stage_modules(stage: str) -> list[Path]:
         stage: ``pack``, ``benchmark``, ``train``, ``evaluate`` or ``report``.
     """
     return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
-
-
-def regularizer_module(name: str) -> list[Path]:
-    """Return the file of a regularizer of this package; nothing for one given by import path."""
-    path = PACKAGE / "regularizers" / f"{name}.py"
-    return [path] if path.is_file() else []
 
 
 def code_digest(modules: list[Path]) -> str:
@@ -73,7 +73,7 @@ def code_digest(modules: list[Path]) -> str:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that can change a number."""
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -84,12 +84,30 @@ def versions() -> dict[str, str]:
 @cache
 def git_commit() -> str:
     """Return the commit of the checkout, with ``-dirty`` when it was changed, or ``unknown`` outside of git."""
+    return commit_of(PACKAGE.parent)
+
+
+def commit_of(folder: Path) -> str:
+    """Return the commit of the repository that begins in ``folder``, never of one that it lies in or that is set."""
+    environment = {name: value for name, value in os.environ.items() if name not in _GIT}
+    environment["GIT_CEILING_DIRECTORIES"] = str(folder.resolve().parent)
     try:
-        command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError:
         return "unknown"
     return answer.stdout.strip() or "unknown"
+
+
+def cpu_instructions() -> str:
+    """Return the widest instructions for matrices that this x86 CPU has: AMX, AVX-512 BF16, AVX-512, AVX2, or "none".
+
+    Read from ``/proc/cpuinfo``; "unknown" where there is none, as on macOS.
+    """
+    info = Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.is_file() else set()
+    known = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
+    return next((name for flag, name in known.items() if flag in flags), "none" if flags else "unknown")
 
 
 def cpu_name() -> str:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_distinct, check_name
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -40,9 +41,12 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, (list, dict)):
                 problem = f"a key must be text or a number, not {_kind(key)}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            if key in seen:
+            if key is None or isinstance(key, bool):
+                problem = f"YAML reads this key as {key}, not as text; write it in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            if str(key) in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
-            seen.add(key)
+            seen.add(str(key))
         return super().construct_mapping(node, deep)
 
 
@@ -109,16 +113,41 @@ def load_model(path: str | Path, model: type[Model]) -> Model:
     return validate(load_yaml(path), model, str(path))
 
 
-def load_mapping(path: str | Path, model: type[Model]) -> dict[str, Model]:
+def load_mapping(path: str | Path, model: type[Model], kind: str) -> dict[str, Model]:
     """Read a YAML file that maps names to ``model``: a catalogue.
 
+    Args:
+        path: the file.
+        model: of each entry.
+        kind: what the names name, such as ``data set``; see :mod:`harness.foundation.names`.
+
     Raises:
-        HarnessError: as :func:`validate`, the field being ``<name>.<field>``.
+        HarnessError: a name that cannot be used; or as :func:`validate`, the field being ``<name>.<field>``.
     """
-    data = load_yaml(path)
+    return {
+        name: validate(entry, model, str(path), name)
+        for name, entry in named_entries(load_yaml(path), kind, str(path)).items()
+    }
+
+
+def named_entries(data: Any, kind: str, place: str) -> dict[str, Any]:
+    """Return a mapping of names to entries after checking the names.
+
+    Args:
+        data: what YAML gave; nothing stands for no entries.
+        kind: what the names name.
+        place: the file and the field, for errors.
+
+    Raises:
+        HarnessError: it is no mapping, or a name cannot be used.
+    """
+    if data is None:
+        return {}
     if not isinstance(data, dict):
-        raise HarnessError(f"{path}: must map names to entries, not be {_kind(data)}")
-    return {str(name): validate(entry, model, str(path), str(name)) for name, entry in data.items()}
+        raise HarnessError(f"{place}: must map names to entries, not be {_kind(data)}")
+    entries = {check_name(name, kind, place): entry for name, entry in data.items()}
+    check_distinct(entries, kind, place)
+    return entries
 
 
 def validate(data: Any, model: type[Model], source: str, field: str = "") -> Model:

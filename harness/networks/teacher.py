@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.sums import check
 from harness.networks.build import build_network
 from harness.networks.taps import Taps
-from harness.networks.weights import load_into, load_weights, read_metadata
+from harness.networks.weights import check_run, load_into, load_weights
 from harness.spec import NetworkSpec
 
 
@@ -58,11 +59,10 @@ def load_teacher(spec: NetworkSpec, weights: Path, spec_hash: str, device: str) 
         device: where to run it.
 
     Raises:
-        HarnessError: the file is missing, broken, of another network or of another run.
+        HarnessError: the file is missing, broken, not what was written, of another network or of another run.
     """
+    check(weights)
     network = build_network(spec, 0)
     load_into(network, load_weights(weights), weights)
-    found = read_metadata(weights).get("spec_hash")
-    if found != spec_hash:
-        raise HarnessError(f"{weights}: weights of the run {found}, but the spec names {spec_hash}; train that one")
+    check_run(weights, spec_hash)
     return Teacher(network.to(device), spec.taps)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.foundation.errors import HarnessError
-from harness.foundation.project import source_files
+from harness.foundation.own_code import source_files
 from harness.foundation.rng import Draws
 from harness.foundation.yamlfile import validate
 from harness.regularizers.base import (
@@ -30,10 +30,12 @@ from harness.regularizers.base import (
     OptionsModel,
     Regularizer,
     TeacherRun,
+    global_batch,
     mean_over_processes,
     process_count,
     teacher_option,
 )
+from harness.regularizers.batch import Batch
 from harness.spec import RegularizerSpec
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from harness.networks.teacher import Teacher
 
 __all__ = [
+    "Batch",
     "Draws",
     "DrawsSource",
     "Handles",
@@ -53,6 +56,7 @@ __all__ = [
     "TeacherRun",
     "available",
     "build_regularizer",
+    "global_batch",
     "load_regularizer",
     "mean_over_processes",
     "per_channel",
@@ -62,11 +66,14 @@ __all__ = [
 ENTRY_POINTS = "harness.regularizers"
 """The group under which other packages offer regularizers."""
 
+NO_TEACHER = "none"
+"""What stands in a spec for the name of a teacher that the options do not need."""
+
 _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teacher": "teacher"}
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "conformance", "scaffold"})
+HELPERS = frozenset({"base", "batch", "conformance", "scaffold"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 
@@ -83,8 +90,8 @@ def available() -> list[str]:
 
 
 def source_of(name: str) -> list[Path]:
-    """Return the file of a regularizer from outside the harness; nothing for its own."""
-    return [] if name in available() else source_files([_import_path(name)])
+    """Return the files of a regularizer: its own, and those of what it imports of the user's own."""
+    return source_files([_import_path(name)])
 
 
 def offered() -> dict[str, str]:
@@ -154,9 +161,27 @@ def build_regularizer(spec: RegularizerSpec) -> Regularizer:
 
 
 def teacher_of(spec: RegularizerSpec) -> tuple[str, str] | None:
-    """Return the option that names a teacher, and what it names; None where the regularizer has no teacher."""
+    """Return the option that names a teacher, and what it names; None where none is needed."""
     option = teacher_option(load_regularizer(spec.regularizer).Options)
-    return None if option is None else (option, str(spec.options[option]))
+    if option is None or not build_regularizer(spec).uses_teacher:
+        return None
+    return option, str(spec.options[option])
+
+
+def without_unused_teacher(spec: RegularizerSpec) -> RegularizerSpec:
+    """Return the regularizer without the name of a teacher that its options do not need."""
+    option = teacher_option(load_regularizer(spec.regularizer).Options)
+    if option is None or build_regularizer(spec).uses_teacher:
+        return spec
+    return spec.model_copy(update={"options": {**spec.options, option: NO_TEACHER}})
+
+
+def roles(spec: RegularizerSpec) -> frozenset[str] | None:
+    """Return the roles of taps that the regularizer needs with its options; None stands for all."""
+    regularizer = build_regularizer(spec)
+    if regularizer.roles is None:
+        return None
+    return regularizer.roles | ({"features"} if regularizer.uses_features else frozenset())
 
 
 def views(name: str, options: dict[str, Any]) -> int:
@@ -167,6 +192,11 @@ def views(name: str, options: dict[str, Any]) -> int:
 def least_iterations(name: str, options: dict[str, Any]) -> int:
     """Return the number of iterations below which the regularizer's steps of annealing would fall together."""
     return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_iterations
+
+
+def least_ground_truths(name: str, options: dict[str, Any]) -> int:
+    """Return the number of ground truths in a batch below which the regularizer would do nothing."""
+    return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_ground_truths
 
 
 def graph_safe(name: str) -> bool:

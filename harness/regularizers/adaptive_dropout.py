@@ -33,7 +33,7 @@ class AdaptiveDropoutOptions(StrictModel):
     Attributes:
         initial_weight: k of every site before it is annealed. The released source says 0.3; the compiled file and the
             file of analyses beside it say 0.7.
-        rate: of D.
+        rate: of D; 0 would be the baseline, as would an initial weight of 1.
         interval: part of the training between one site's annealing and the next one's.
         order: which site goes first. ``all_at_once``: all when the last one would; ``none``: no annealing; ``random``:
             an order drawn from the run's seed.
@@ -42,8 +42,8 @@ class AdaptiveDropoutOptions(StrictModel):
             unused path of the release, which has it without annealing: combine it with ``order: none``.
     """
 
-    initial_weight: float = Field(default=0.3, ge=0, le=1)
-    rate: float = Field(default=0.5, ge=0, lt=1)
+    initial_weight: float = Field(default=0.3, ge=0, lt=1)
+    rate: float = Field(default=0.5, gt=0, lt=1)
     interval: float = Field(default=0.04, gt=0, le=1)
     order: Order = "first_first"
     sites: Literal["all", "blocks", "last"] = "all"
@@ -59,8 +59,16 @@ class AdaptiveDropout(Regularizer):
 
     @property
     def least_iterations(self) -> int:
-        """So many that each site's annealing falls into an iteration of its own."""
-        return 1 if self.options.order == "none" else math.ceil(1 / _exact(self.options.interval))
+        """So many that each site's annealing falls into an iteration of its own, and none into the first.
+
+        A site whose turn comes with the first iteration is never dropped; alone, it would be the baseline.
+        """
+        return 1 if self.options.order == "none" else math.floor(1 / _exact(self.options.interval)) + 1
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """``blocks`` and ``last``, as ``sites`` says."""
+        return frozenset(_ROLES[self.options.sites])
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Put a hook at each site, and a gate if it is learned."""

@@ -16,6 +16,7 @@ class Baseline(Regularizer):
     """Leaves everything as it is."""
 
     graph_safe = True
+    roles = frozenset()
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Do nothing."""

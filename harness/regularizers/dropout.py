@@ -30,13 +30,13 @@ class DropoutOptions(StrictModel):
     """Options of dropout.
 
     Attributes:
-        rate: probability q that a channel or an element is dropped.
+        rate: probability q that a channel or an element is dropped; 0 would be the baseline.
         kind: drop whole ``channel``s or single ``element``s.
         positions: ``last`` (input of the last convolution), ``first`` (output of the first), ``block_<n>`` (output of
             block n, from 1), ``blocks`` (output of every block), ``all`` (first, blocks and last).
     """
 
-    rate: float = Field(default=0.7, ge=0, lt=1)
+    rate: float = Field(default=0.7, gt=0, lt=1)
     kind: Literal["channel", "element"] = "channel"
     positions: tuple[str, ...] = Field(default=("last",), min_length=1)
 
@@ -55,6 +55,13 @@ class Dropout(Regularizer):
     Options = DropoutOptions
     graph_safe = True
     options: DropoutOptions
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """``first``, ``last`` and ``block_outputs``, as the positions name them."""
+        wanted = set(self.options.positions)
+        found = {role for role in ("first", "last") if wanted & {role, "all"}}
+        return frozenset(found | ({"block_outputs"} if wanted - {"first", "last"} else set()))
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Put a hook at each position.

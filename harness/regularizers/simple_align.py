@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes, process_count
@@ -40,18 +40,30 @@ class SimpleAlignOptions(StrictModel):
     second_order: bool = True
     rff: bool | Literal["only"] = True
 
+    @model_validator(mode="after")
+    def _check(self) -> SimpleAlignOptions:
+        if self.weight > 0 and not (self.first_order or self.second_order):
+            raise ValueError("first_order and second_order false: nothing is aligned; weight 0 is the control")
+        return self
+
 
 class SimpleAlign(Regularizer):
     """Adds ``weight`` times the sum over pairs (u, v) of ``align(u, v) + align(z(u), z(v))``."""
 
     Options = SimpleAlignOptions
     graph_safe = True
+    roles = frozenset()
     options: SimpleAlignOptions
 
     @property
     def views(self) -> int:
         """Two: each ground truth is degraded twice, with weight 0 as well."""
         return _VIEWS
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two, of all processes together: features are centred by their mean over the batch, which leaves 0 of one."""
+        return 2 if self.uses_features else 1
 
     @property
     def uses_features(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.online import AnyPlan, carry_out, plan
+from harness.degradations.online import AnyPlan, carry_out, conditions, plan
 from harness.degradations.second_order import cut, draw_corners
+from harness.degradations.usm import sharpen
 from harness.foundation.rng import Draws
+from harness.regularizers import Batch, Regularizer
 from harness.spec import RunSpec
 from harness.training.pool import PairPool
 from harness.training.resident import ResidentPack, Windows
@@ -25,19 +27,6 @@ _HELDOUT_BATCH = 4
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One step's images.
-
-    Attributes:
-        lr: (V * B, 3, patch / scale, patch / scale) float32 in [0, 1], 8-bit levels; view 0 of all rows comes first.
-        target: (V * B, 3, patch, patch) float32 in [0, 1], repeated for each view.
-    """
-
-    lr: Tensor
-    target: Tensor
-
-
-@dataclass(frozen=True)
 class Recipe:
     """What the host contributes to a batch: everything but the pixels that the device computes.
 
@@ -45,11 +34,13 @@ class Recipe:
         crops: (B, crop, crop, 3) uint8 on the host, pinned for CUDA; or their places in a pack on the device.
         plans: parameters of the degradation, for each view.
         corners: (B, 2) first row and column of the aligned crops, in low-resolution pixels.
+        draws: the random numbers of the first view.
     """
 
     crops: Tensor | Windows
     plans: tuple[AnyPlan, ...]
     corners: npt.NDArray[np.int64]
+    draws: Draws
 
 
 class BatchSource:
@@ -59,11 +50,20 @@ class BatchSource:
         pack: the training images.
         spec: the run; everything about the batch but the regularizer's number of views is in ``spec.training``.
         views: degraded views per ground truth.
-        rows: indices in the global batch of the ground truths made here; all of them by default.
         device: where to degrade.
+        rows: indices in the global batch of the ground truths made here; all of them by default.
+        regularizer: may change the clean images, and may ask what each image underwent.
     """
 
-    def __init__(self, pack: Pack, spec: RunSpec, views: int, device: str, rows: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        spec: RunSpec,
+        views: int,
+        device: str,
+        rows: Sequence[int] | None = None,
+        regularizer: Regularizer | None = None,
+    ) -> None:
         training = spec.training
         self._pack = ResidentPack(pack, training.crop, device) if training.placement == "device" else pack
         self.data = pack.info.sha256
@@ -72,6 +72,7 @@ class BatchSource:
         self._views = views
         self._device = device
         self._rows = range(training.batch_size // views) if rows is None else rows
+        self._regularizer = regularizer
         self.pool = PairPool(training.pool // training.batch_size, spec.seed) if training.pool else None
 
     def batch(self, iteration: int) -> Batch:
@@ -84,10 +85,13 @@ class BatchSource:
 
     def make(self, iteration: int, recipe: Recipe) -> Batch:
         """Return the batch of :meth:`prepare`'s recipe; what it launches, nothing waits for."""
-        views, target = make_views(self._pack, self._spec, recipe, self._device)
+        views, target = make_views(self._pack, self._spec, recipe, self._device, self._regularizer)
         if self.pool is not None:
             views, target = self.pool.exchange(iteration, views, target)
-        return Batch(torch.cat(views), target.repeat(self._views, 1, 1, 1))
+        batch = Batch(torch.cat(views), target.repeat(self._views, 1, 1, 1))
+        if self._regularizer is None or not self._regularizer.uses_degradation:
+            return batch
+        return replace(batch, degradation=conditions(recipe.plans, self._device))
 
 
 def prepare(
@@ -101,11 +105,14 @@ def prepare(
         crops=_crops(pack, spec, draws[0]),
         plans=tuple(plan(training.degradation, view) for view in draws),
         corners=draw_corners((side, side), training.patch, spec.scale, draws[0]),
+        draws=draws[0],
     )
 
 
-def make_views(pack: Pack | ResidentPack, spec: RunSpec, recipe: Recipe, device: str) -> tuple[list[Tensor], Tensor]:
-    """Flip, degrade and cut ground truths on the device.
+def make_views(
+    pack: Pack | ResidentPack, spec: RunSpec, recipe: Recipe, device: str, regularizer: Regularizer | None = None
+) -> tuple[list[Tensor], Tensor]:
+    """Flip, degrade and cut ground truths on the device; a regularizer may change what is degraded.
 
     Returns:
         The views, each (B, 3, patch / scale, patch / scale), and the target (B, 3, patch, patch); float32 in [0, 1].
@@ -117,7 +124,10 @@ def make_views(pack: Pack | ResidentPack, spec: RunSpec, recipe: Recipe, device:
         assert isinstance(pack, ResidentPack)
         crops = pack.crops(recipe.crops)
     hr = crops.permute(0, 3, 1, 2).float().div_(255)
-    target, lrs = carry_out(recipe.plans, hr, scale, usm_target=training.usm_target)
+    seen = hr if regularizer is None else regularizer.clean(hr, recipe.draws)
+    target, lrs = carry_out(recipe.plans, seen, scale, usm_target=training.usm_target)
+    if seen is not hr:
+        target = sharpen(hr) if training.usm_target else hr
     views = [cut(lr, recipe.corners, training.patch // scale) for lr in lrs]
     return views, cut(target, recipe.corners * scale, training.patch)
 

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from harness.foundation.files import write_text
+from harness.foundation.sums import seal_text
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Row:
 
 
 def write_history(path: Path, rows: list[Row]) -> None:
-    """Write rows as CSV with a header, atomically; numbers in full precision, nothing for None."""
+    """Write rows as CSV with a header, atomically and with its sum; numbers in full precision, nothing for None."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: "" if v is None else repr(v) for k, v in asdict(row).items()} for row in rows)
-    write_text(path, text.getvalue())
+    seal_text(path, text.getvalue())

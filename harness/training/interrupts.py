@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a flag that the training loop looks at between iterations."""
+"""SIGTERM, SIGINT and SIGHUP as a flag that the training loop looks at between iterations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from typing import Any
 
 from harness.training.distributed import World
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that ask a run to stop: of a cluster, of a person, of a terminal that was closed."""
+
 _AGREE_EVERY = 16  # iterations
 
 
 class Interrupts:
-    """Within ``with``, the first SIGTERM or SIGINT is noted in ``signal`` instead of ending the process."""
+    """Within ``with``, SIGTERM, SIGINT or SIGHUP is noted in ``signal`` instead of ending the process.
+
+    SIGHUP is a closed terminal: what is printed afterwards has nowhere to go and must not end the run unsaved.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._note)
+        for number in STOPPING:
+            # `nohup` has the signal ignored: then a closed terminal ends nothing.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -7,6 +7,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from harness.foundation import layout
+from harness.foundation.errors import HarnessError
 from harness.foundation.provenance import versions
 from harness.training.batches import BatchSource
 from harness.training.distributed import World
@@ -42,13 +44,19 @@ class Memory:
         return self._seconds_before + time.monotonic() - self._began
 
     def restore(self, world: World) -> int:
-        """Take the newest usable state, the same in every process; return the iterations done, 0 for a fresh start."""
+        """Take the newest usable state, the same in every process; return the iterations done, 0 for a fresh start.
+
+        Raises:
+            HarnessError: the state is one of another run.
+        """
         if world.writes:
             snapshot = self._folder.newest()
             world.barrier()
         else:  # once process 0 has dropped what is broken
             world.barrier()
             snapshot = self._folder.newest()
+        if snapshot is not None:
+            self._check_owner(snapshot)
         if snapshot is not None and self._fits(snapshot):
             notes = snapshot.notes
             self.history = [Row(**row) for row in notes["history"]]
@@ -89,12 +97,24 @@ class Memory:
             "history": [asdict(row) for row in self.history],
             "sessions": self.sessions,
             "seconds": self.seconds,
+            "spec": self._learner.spec.hash,
             "data": self.data,
             "code": self._code,
             "teacher": self.teacher,
             "finished": finished,
         }
         self._folder.write(Snapshot(iteration, tensors, notes))
+
+    def _check_owner(self, snapshot: Snapshot) -> None:
+        """Raise an error if a state was saved by another run: it was copied here."""
+        owner, own, folder = snapshot.notes.get("spec"), self._learner.spec.hash, self._folder.folder
+        if owner is None:
+            print(f"warning: {folder}: an earlier version saved this state, without its run; going on", file=sys.stderr)
+        elif owner != own:
+            path = layout.generation(folder, snapshot.iteration)
+            raise HarnessError(
+                f"{path}: a state of the run {owner[:8]}, but {own[:8]} trains here; move it away, then run again"
+            )
 
     def _fits(self, snapshot: Snapshot) -> bool:
         notes = snapshot.notes

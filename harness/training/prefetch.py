@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import torch
 
-from harness.training.batches import Batch, BatchSource, Recipe
+from harness.regularizers import Batch
+from harness.training.batches import BatchSource, Recipe
 
 
 class Batches(Protocol):
@@ -56,7 +57,7 @@ class Prefetcher:
         if self._side is not None:
             current = torch.cuda.current_stream(self._device)
             current.wait_stream(self._side)
-            for tensor in (batch.lr, batch.target):
+            for tensor in (batch.lr, batch.target, *batch.degradation.values()):
                 tensor.record_stream(current)
         self._ready = (iteration + 1, self._make(iteration + 1)) if iteration < self._last else None
         return batch

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from tqdm import tqdm
@@ -41,13 +43,15 @@ class Progress:
     def advance(self) -> None:
         """Count one iteration."""
         if self._bar is not None:
-            self._bar.update()
+            with self._unless_closed():
+                self._bar.update()
 
     def log(self, row: Row) -> None:
         """Show a line of the history; in a log at most every half minute, and always the last."""
         heldout = "" if row.heldout_l1 is None else f", held-out L1 {row.heldout_l1:.4f}"
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {row.loss:.4f}{heldout}")
+            with self._unless_closed():
+                self._bar.set_postfix_str(f"loss {row.loss:.4f}{heldout}")
             return
         now = time.monotonic()
         if not self._shown:
@@ -57,20 +61,32 @@ class Progress:
         self._said = now
         rate = (row.iteration - self._start) / max(now - self._began, 1e-9)
         left = (self._total - row.iteration) / rate if rate else 0.0
-        print(
-            f"{self._label}: iteration {row.iteration}/{self._total}, loss {row.loss:.4f}{heldout}, "
-            f"{rate * self._images:.1f} images/s, {left:.0f} s left",
-            flush=True,
-        )
+        line = f"{self._label}: iteration {row.iteration}/{self._total}, loss {row.loss:.4f}{heldout}, "
+        with self._unless_closed():
+            print(f"{line}{rate * self._images:.1f} images/s, {left:.0f} s left", flush=True)
 
     def stopped(self, iteration: int, signal: int) -> int:
         """Say that the run was stopped by a signal and can go on; return the exit status."""
         if self._shown:
-            print(f"{self._label}: stopped at iteration {iteration}, state saved; run again to go on", file=sys.stderr)
+            with self._unless_closed():
+                print(
+                    f"{self._label}: stopped at iteration {iteration}, state saved; run again to go on",
+                    file=sys.stderr,
+                    flush=True,
+                )
         return 128 + signal
+
+    @contextmanager
+    def _unless_closed(self) -> Iterator[None]:
+        """Go on in silence where the terminal or the pipe is gone: what was trained is worth more than what is said."""
+        try:
+            yield
+        except OSError:
+            self._shown, self._bar = False, None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with self._unless_closed():
+                self._bar.close()

@@ -80,6 +80,15 @@ class StateFolder:
         return list(layout.generations(self.folder).values())
 
 
+def problem_of(path: Path) -> str | None:
+    """Say in one line why a saved state is of no use in its folder, which is named by the spec hash; None if it is."""
+    content = path.read_bytes()
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        return "truncated or corrupted"
+    owner = _parse(content[_DIGEST:]).notes.get("spec")
+    return None if owner in (None, path.parent.name) else f"a state of the run {owner[:8]}"
+
+
 def _parse(payload: bytes) -> Snapshot:
     header = json.loads(payload[8 : 8 + int.from_bytes(payload[:8], "little")])
     metadata = header["__metadata__"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -18,11 +19,10 @@ from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
 from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
-from harness.regularizers import build_regularizer
+from harness.regularizers import Batch, build_regularizer
 from harness.spec import RunSpec
-from harness.training.batches import Batch
 from harness.training.distributed import World
-from harness.training.ema import MovingAverage
+from harness.training.ema import moving_average
 from harness.training.graph import Captured, CudaRecorder, Recorder
 from harness.training.precision import arithmetic
 from harness.training.schedule import learning_rate
@@ -58,7 +58,7 @@ class Learner:
         check_scale(self.network, spec.scale, spec.network.path)
         if training.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = MovingAverage(self.network, training.ema, training.foreach_ema)
+        self.average = moving_average(self.network, training, device)
         self.regularizer = build_regularizer(spec.regularizer)
         views = self.regularizer.views
         self._rows = self._world.network_rows(training.batch_size // views, views)
@@ -78,7 +78,9 @@ class Learner:
         self._batch: Batch | None = None
         self._iteration = torch.zeros((), dtype=torch.float64, device=device)
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
-        self.first_bad = torch.full((), torch.inf, dtype=torch.float64, device=device)
+        self.first_bad = torch.full((3,), torch.inf, dtype=torch.float64, device=device)
+        """The first iterations at which loss, L1 and penalty were not finite; infinite where they always were."""
+        self.has_penalty = False
 
     def step(self, iteration: int, batch: Batch) -> None:
         """Train on one batch. ``iteration`` is 1-based. Nothing is copied to the host, so the device never waits."""
@@ -101,6 +103,7 @@ class Learner:
             else:
                 group["lr"] = rate
         self._iteration.fill_(iteration)
+        self.average.set_iteration(iteration)
 
     def _take(self, batch: Batch) -> None:
         """Lay out the batch; for a captured step, in the tensors of the one before."""
@@ -108,30 +111,42 @@ class Learner:
         if self.captured is None:
             self._batch = batch
         elif self._batch is None:
-            self._batch = Batch(batch.lr.clone(), batch.target.clone())
+            known = {name: values.clone() for name, values in batch.degradation.items()}
+            self._batch = Batch(batch.lr.clone(), batch.target.clone(), known)
         else:
             self._batch.lr.copy_(batch.lr)
             self._batch.target.copy_(batch.target)
+            for name, values in self._batch.degradation.items():
+                values.copy_(batch.degradation[name])
 
     def _update(self) -> None:
-        """Do the second part of a step: forward and backward pass, optimizer, average, sums."""
+        """Do the second part of a step: batch as the regularizer wants it, gradients, optimizer, average, sums."""
         assert self._batch is not None
+        batch = self.regularizer.batch(self._batch)
+        parts = self.regularizer.gradients(lambda: self._backward(batch))
+        if self.spec.training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.spec.training.clip_norm)
+        self.optimizer.step()
+        self.average.update(self.network)
+        self._note(parts)
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """Do a forward and a backward pass; return (loss, data term, penalty), of all processes like the gradients."""
         with self._precision():
-            output = self._forward(self._batch.lr)
-            l1 = F.l1_loss(output.float(), self._batch.target)
-            if self._teacher is not None:
-                self._teacher.look(self._batch.lr)
+            output = self._forward(batch.lr)
+            data = self.regularizer.loss(output, batch)
+            if self._teacher is not None and self.regularizer.shows_teacher:
+                self._teacher.look(batch.lr)
         penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
-        loss = l1 if penalty is None else l1 + penalty
+        loss = data if penalty is None else data + penalty
+        self.has_penalty = penalty is not None
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self._features is not None:
             self._features.clear()
-        parts = torch.stack([loss, l1, torch.zeros_like(l1) if penalty is None else penalty]).detach()
+        parts = torch.stack([loss, data, torch.zeros_like(data) if penalty is None else penalty]).detach()
         self._world.average_gradients(self.parameters, parts)
-        self.optimizer.step()
-        self.average.update(self.network)
-        self._note(parts)
+        return parts
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
         """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
@@ -168,10 +183,12 @@ class Learner:
         on_cuda = self.device.startswith("cuda")
         # A number would be captured as it is; CUDA's kernel takes float32 only, the CPU's the same number as without.
         dtype = torch.float32 if on_cuda else torch.float64
-        return torch.optim.Adam(
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimizer]
+        return kind(
             self.parameters,
             lr=torch.tensor(rate, dtype=dtype, device=self.device) if self.captured else rate,
             betas=training.betas,
+            weight_decay=training.weight_decay,
             fused=training.fused_optimizer,
             foreach=not training.fused_optimizer,
             capturable=on_cuda and self.captured is not None,
@@ -180,13 +197,13 @@ class Learner:
     def _note(self, parts: Tensor) -> None:
         self.sums += parts
         worst = torch.minimum(self.first_bad, self._iteration)
-        self.first_bad.copy_(torch.where(parts[0].isfinite(), self.first_bad, worst))
+        self.first_bad.copy_(torch.where(parts.isfinite(), self.first_bad, worst))
 
     def _laid_out(self, batch: Batch) -> Batch:
         if not self.spec.training.channels_last:
             return batch
         lr, target = (t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))
-        return Batch(lr, target)
+        return replace(batch, lr=lr, target=target)
 
     def _forward(self, lr: Tensor) -> Tensor:
         if not self.spec.training.compile:
@@ -202,10 +219,11 @@ class Learner:
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
 
     def _owned(self) -> Iterator[tuple[str, Tensor]]:
-        own = ((f"regularizer/{i}", p) for i, p in enumerate(self.regularizer.parameters()))
+        learned = ((f"regularizer/{i}", p) for i, p in enumerate(self.regularizer.parameters()))
+        kept = ((f"regularizer/state/{k}", v) for k, v in self.regularizer.state().items())
         network = ((f"network/{k}", v) for k, v in self.network.state_dict().items())
         average = ((f"average/{k}", v) for k, v in self.average.network.state_dict().items())
-        return chain(network, average, own)
+        return chain(network, average, learned, kept)
 
     def _moments(self) -> Iterator[tuple[str, Tensor]]:
         for index, parameter in enumerate(self.parameters):

@@ -10,15 +10,17 @@ import torch
 
 from harness.datasets.patches import Pack
 from harness.foundation.errors import HarnessError
-from harness.foundation.files import exclusive, file_sha256, write_json
-from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
+from harness.foundation.files import exclusive, file_sha256
+from harness.foundation.provenance import code_digest
+from harness.foundation.sums import seal_json
 from harness.networks.teacher import Teacher, load_teacher
 from harness.networks.weights import save_weights
-from harness.regularizers import source_of, teacher_of
+from harness.regularizers import teacher_of
 from harness.spec import RunSpec
 from harness.training import precision
 from harness.training.allocator import keep_freed_memory
 from harness.training.batches import BatchSource, heldout_batches
+from harness.training.code import deciding_files
 from harness.training.distributed import World, joined
 from harness.training.history import Row, write_history
 from harness.training.interrupts import Interrupts
@@ -75,17 +77,19 @@ def train(spec: RunSpec, job: Job) -> None:
     with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
-        source = BatchSource(Pack.open(job.data), spec, views, device, world.share(training.batch_size // views))
-        own = regularizer_module(spec.regularizer.regularizer) + source_of(spec.regularizer.regularizer)
-        code = code_digest(stage_modules("train") + own)
+        rows = world.share(training.batch_size // views)
+        source = BatchSource(Pack.open(job.data), spec, views, device, rows, learner.regularizer)
+        code = code_digest(deciding_files(spec.regularizer.regularizer, spec.network.path))
         taught_by = file_sha256(job.teacher) if job.teacher else None
         memory = Memory(StateFolder(job.state), learner, source, code, taught_by)
         if world.writes:
             with exclusive(job.state / "lock", f"{job.label}: waiting for another process that trains this run"):
                 learn(learner, source, memory, job, world)
                 write_history(job.output / "history.csv", memory.history)
-                write_json(job.output / "run.json", run_record(spec, memory, device))
-                save_weights(job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash})
+                seal_json(job.output / "run.json", run_record(spec, memory, device))
+                save_weights(
+                    job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash}, sealed=True
+                )
         else:
             learn(learner, source, memory, job, world)
 

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-import torch
-
+from harness.foundation import device_errors
 from harness.foundation.errors import HarnessError
 from harness.training.step import Learner
 
 
 def check_finite(learner: Learner, label: str) -> None:
     """Raise HarnessError if the loss of any iteration so far was NaN or infinite. Waits for the device."""
-    first_bad = float(learner.first_bad)
-    if first_bad != float("inf"):
+    loss, l1, penalty = learner.first_bad.tolist()
+    if loss == float("inf"):
+        return
+    if penalty == loss < l1:
+        regularizer = learner.spec.regularizer
+        weights = [f"{name} (now {value!r})" for name, value in regularizer.options.items() if "weight" in name]
         raise HarnessError(
-            f"{label}: training.learning_rate: the loss is not finite at iteration {int(first_bad)}; "
-            "the last good state is kept; lower the learning rate, or use precision: fp32, then run again"
+            f"{label}: regularizer.{regularizer.regularizer}: its penalty is not finite at iteration {int(loss)}, "
+            "where L1 still is: the learning rate is not the cause; the last good state is kept; lower the penalty's "
+            f"{' or '.join(weights) or 'weight'}, use precision: fp32, or look for a division by zero, a root or a "
+            "logarithm in it, then run again"
         )
+    also = f", or the penalty of {learner.spec.regularizer.regularizer}" if learner.has_penalty else ""
+    raise HarnessError(
+        f"{label}: training.learning_rate: the loss is not finite at iteration {int(loss)}; "
+        f"the last good state is kept; lower the learning rate{also}, or use precision: fp32, then run again"
+    )
 
 
-@contextmanager
-def explain_device_errors(label: str) -> Iterator[None]:
+def explain_device_errors(label: str) -> AbstractContextManager[None]:
     """Turn a device that is out of memory, or lost, into one line; the state stays, and other runs go on."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise HarnessError(
-            f"{label}: out of GPU memory; lower training.batch_size or training.crop, use precision: bf16 or "
-            f"placement: host, or set runs_per_gpu: 1 ({_first_line(error)})"
-        ) from error
-    except torch.AcceleratorError as error:
-        raise HarnessError(
-            f"{label}: the GPU failed ({_first_line(error)}); the last state is kept; check nvidia-smi, then run again"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    memory = (
+        "lower training.batch_size or training.crop, use precision: bf16 or placement: host, or set runs_per_gpu: 1"
+    )
+    return device_errors.explain_device_errors(label, memory, "the last state is kept")

@@ -1,8 +1,9 @@
 """Results of several machines in one folder: finished runs, their metrics and, if asked for, states to go on from.
 
-Nothing is ever overwritten. Equal files are fine, a run whose weights or history differ is a conflict and is left
-alone with its metrics. Snakemake's records of the copied files come along, so that it knows them as its own: it repeats
-nothing, and later repeats what changed code or data ask for.
+Nothing whole is ever overwritten, and nothing damaged is ever copied. Equal files are fine, a run whose weights or
+history differ is a conflict and is left alone with its metrics; a file here that is not what was written gives way to
+one that is. Sums and Snakemake's records of the copied files come along, so that it knows them as its own: it repeats
+nothing, and later repeats what changed code or data ask for. A merge that was interrupted goes on when called again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import filecmp
 import json
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,12 @@ from pydantic import ValidationError
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import copy_file
+from harness.foundation.sums import adopt_sum, altered, copy_sealed, has_sum
 from harness.networks.weights import read_metadata
+from harness.reporting.rows.metric_rows import load
+from harness.reporting.rows.run_records import read_document, read_history
 from harness.spec import RunSpec
+from harness.training.state import problem_of
 
 WEIGHTS, HISTORY, RECORD = "weights.safetensors", "history.csv", "run.json"
 
@@ -35,12 +40,14 @@ class Merge:
 
     Attributes:
         copied: files that are new, relative to the results folder.
+        replaced: those of them that lay here damaged.
         equal: how many runs and metrics were there already.
         unfinished: runs that other folders have not finished, one line each.
         problems: conflicts and broken runs, one line each; nothing of them was copied.
     """
 
     copied: list[Path] = field(default_factory=list)
+    replaced: list[Path] = field(default_factory=list)
     equal: int = 0
     unfinished: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -59,16 +66,47 @@ def merge(folders: Sequence[Path], into: Path, with_state: bool = False, dry_run
         HarnessError: a folder holds no results, or the disk is full.
     """
     found = Merge()
-    planned: dict[Path, Path] = {}  # target below `into` to source
+    target = _Target(into)
     for folder in [_results(folder, into) for folder in folders]:
-        for source, name in _files(folder, into, with_state, planned, found):
-            planned[name] = source
-    for name, source in planned.items():
+        for source, name in _files(folder, target, with_state, found):
+            target.planned[name] = source
+    for name, source in target.planned.items():
         if not dry_run:
-            copy_file(source, into / name)
+            copy_sealed(source, into / name)
             _copy_metadata(source, into / name, name)
         found.copied.append(name)
+    for name, source in () if dry_run else target.same.items():
+        adopt_sum(source, into / name)
+        _copy_metadata(source, into / name, name)
+    found.replaced += [name for name in target.planned if name in target.damaged]
     return found
+
+
+@dataclass
+class _Target:
+    """What is known of the folder to complete.
+
+    Attributes:
+        folder: the results folder.
+        planned: file to copy, relative to it, to its source.
+        same: file that is there with the bytes of another folder's, to that one: an interrupted merge may owe it its
+            sum or Snakemake's record.
+        damaged: files there that are not what was written.
+    """
+
+    folder: Path
+    planned: dict[Path, Path] = field(default_factory=dict)
+    same: dict[Path, Path] = field(default_factory=dict)
+    damaged: set[Path] = field(default_factory=set)
+
+    def present(self, name: Path) -> Path | None:
+        """Return the whole file that ``name`` stands for already: here, or in a folder looked at before."""
+        path = self.folder / name
+        if path.is_file() and name not in self.damaged:
+            if _unsound(path) is None:
+                return path
+            self.damaged.add(name)
+        return self.planned.get(name)
 
 
 def _results(folder: Path, into: Path) -> Path:
@@ -81,44 +119,49 @@ def _results(folder: Path, into: Path) -> Path:
     raise HarnessError(f"merge: {folder}: no results there; name a folder with runs/ and metrics/ in it")
 
 
-def _files(
-    folder: Path, into: Path, with_state: bool, planned: dict[Path, Path], found: Merge
-) -> Iterator[tuple[Path, Path]]:
+def _files(folder: Path, target: _Target, with_state: bool, found: Merge) -> Iterator[tuple[Path, Path]]:
     """Yield (source, name below the results folder) of everything to copy from one folder, inputs before outputs."""
     refused: set[str] = set()
     for run in _folders(folder / layout.RUNS.name):
-        problem = _problem(run)
-        if problem is None and not (run / WEIGHTS).is_file():
+        if not (run / WEIGHTS).is_file():
             found.unfinished.append(f"{run}: not finished there")
             refused.add(run.name)
             continue
         name = Path(layout.RUNS.name) / run.name
-        there = {file: _present(name / file, into, planned) for file in (HISTORY, RECORD, WEIGHTS)}
-        problem = problem or _conflict(run, there)
-        if problem:
+        there = {file: target.present(name / file) for file in (HISTORY, RECORD, WEIGHTS)}
+        if problem := _problem(run) or _conflict(run, there, target.folder / name):
             found.problems.append(problem)
             refused.add(run.name)
-        elif there[WEIGHTS]:
-            found.equal += 1
-        else:
-            yield from ((run / file, name / file) for file in there)
-    for path in sorted((folder / layout.METRICS.name).glob("*/*.parquet")):
-        name = path.relative_to(folder)
-        known = _present(name, into, planned)
-        if path.parent.name in refused:
             continue
-        if known is None:
-            yield path, name
-        elif _equal(path, known):
-            found.equal += 1
-        else:
-            found.problems.append(f"{path}: other bytes than {known}; delete the one that is wrong")
+        lacking = [file for file, known in there.items() if known is None]
+        found.equal += not lacking
+        target.same |= {name / file: run / file for file, known in there.items() if known and _equal(run / file, known)}
+        yield from ((run / file, name / file) for file in lacking)
+    for path in sorted((folder / layout.METRICS.name).glob("*/[!.]*.parquet")):
+        if path.parent.name not in refused:
+            yield from _metrics(path, path.relative_to(folder), target, found)
     if with_state:
-        yield from _states(folder, into, planned, found)
+        yield from _states(folder, target, found)
 
 
-def _states(folder: Path, into: Path, planned: dict[Path, Path], found: Merge) -> Iterator[tuple[Path, Path]]:
+def _metrics(path: Path, name: Path, target: _Target, found: Merge) -> Iterator[tuple[Path, Path]]:
+    """Yield a metrics file that is whole there and lacking or damaged here."""
+    if problem := _unsound(path):
+        found.problems.append(f"{path}: {problem}; evaluate again there, or leave it out")
+        return
+    known = target.present(name)
+    if known is None:
+        yield path, name
+    elif _equal(path, known):
+        found.equal += 1
+        target.same[name] = path
+    else:
+        found.problems.append(f"{path}: other bytes than {known}; delete the one that is wrong")
+
+
+def _states(folder: Path, target: _Target, found: Merge) -> Iterator[tuple[Path, Path]]:
     """Yield the generations of runs that have neither weights nor a state here."""
+    into, planned = target.folder, target.planned
     finished = {path.parent.name.rpartition(".")[2] for path in (into / layout.RUNS.name).glob(f"*/{WEIGHTS}")}
     finished |= {path.parent.name.rpartition(".")[2] for path in planned if path.name == WEIGHTS}
     begun = {path.parent.name for path in planned if path.parts[0] == layout.STATE.name}
@@ -129,22 +172,17 @@ def _states(folder: Path, into: Path, planned: dict[Path, Path], found: Merge) -
         if state.name in begun or any((into / layout.STATE.name / state.name).glob("iteration-*.state")):
             found.unfinished.append(f"{state}: begun here too; each keeps its own")
             continue
-        yield from ((path, path.relative_to(folder)) for path in generations)
+        problems = {path: problem_of(path) for path in generations}
+        found.problems += [f"{path}: {problem}; delete it there" for path, problem in problems.items() if problem]
+        yield from ((path, path.relative_to(folder)) for path, problem in problems.items() if problem is None)
 
 
 def _folders(parent: Path) -> list[Path]:
     return sorted(path for path in parent.glob("*") if path.is_dir())
 
 
-def _present(name: Path, into: Path, planned: dict[Path, Path]) -> Path | None:
-    """Return the file that ``name`` stands for already: here, or in a folder looked at before."""
-    return into / name if (into / name).is_file() else planned.get(name)
-
-
 def _problem(run: Path) -> str | None:
     """Return what is wrong with a run's folder in itself, in one line."""
-    if not (run / WEIGHTS).is_file():
-        return None
     try:
         record = json.loads((run / RECORD).read_text())
         spec = RunSpec.model_validate_json(json.dumps(record["spec"]))
@@ -156,7 +194,24 @@ def _problem(run: Path) -> str | None:
             return f"{run}: {what} says spec {value}, but the spec's hash is {spec.hash[:8]}; another version wrote it?"
     if not (run / HISTORY).is_file():
         return f"{run}: no {HISTORY}; leave it out or train it again"
+    for file in (HISTORY, RECORD, WEIGHTS):
+        if problem := _unsound(run / file):
+            return f"{run / file}: {problem}; leave it out or train it again"
     return None
+
+
+def _unsound(path: Path) -> str | None:
+    """Say in one line why a result is not what was written, or, where it has no sum, cannot be read; else None."""
+    if has_sum(path):
+        return altered(path)
+    read: dict[str, Callable[[Path], object]] = {WEIGHTS: read_metadata, HISTORY: read_history, RECORD: read_document}
+    try:
+        read.get(path.name, load)(path)
+    except HarnessError as error:
+        return str(error).removeprefix(f"{path}: ")
+    owner = read_metadata(path).get("spec_hash") if path.name == WEIGHTS else None
+    own = _hash_of(path.parent)
+    return f"weights of the run {owner}" if owner and own and not owner.startswith(own) else None
 
 
 def _hash_of(run: Path) -> str | None:
@@ -165,15 +220,14 @@ def _hash_of(run: Path) -> str | None:
     return digits if len(digits) == 8 else None
 
 
-def _conflict(run: Path, there: dict[str, Path | None]) -> str | None:
+def _conflict(run: Path, there: dict[str, Path | None], here: Path) -> str | None:
     """Return how a whole run contradicts the one of the same name, in one line."""
-    known = {file: path for file, path in there.items() if path is not None}
-    if known and len(known) < len(there):
-        folder = next(iter(known.values())).parent
-        return f"{folder}: not finished here, and {run} is; delete it or let it finish"
     for file in _RESULT:
-        if file in known and not _equal(run / file, known[file]):
-            return f"{run / file}: other bytes than {known[file]}; delete the run that is wrong"
+        if (known := there[file]) is not None and not _equal(run / file, known):
+            return f"{run / file}: other bytes than {known}; delete the run that is wrong"
+    record = there[RECORD]
+    if record is not None and not _equal(run / RECORD, record) and not (here / WEIGHTS).exists() and not there[WEIGHTS]:
+        return f"{record.parent}: not finished here, and {run} is; delete it or let it finish"
     return None
 
 

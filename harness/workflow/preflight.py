@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.datasets.resolve import missing
+from harness.evaluation.probe_external import probe
 from harness.evaluation.weight_files import explain_missing
 from harness.experiment import Experiment
 from harness.foundation.devices import no_gpu_message, visible_gpus
@@ -75,7 +76,8 @@ def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewh
     if needs.evaluation:
         found += _weight_problems(experiment)
         wanted = {experiment.external(name).name for name in needs.externals}
-        found += [model.problem() for model in experiment.externals if model.name in wanted]
+        models = [model for model in experiment.externals if model.name in wanted]
+        found += probe(models, experiment.file.scale)
     return [line for line in found if line]
 
 

@@ -14,16 +14,19 @@ from typing import Any
 from harness.datasets.catalogue import find_entry
 from harness.degradations.fixed import select
 from harness.evaluation.metrics import registry
+from harness.evaluation.retries import attempts
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import Ablation, ablation_names, find_run, load_ablation
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
-from harness.foundation.project import ROOT, own_file, source_files
-from harness.foundation.provenance import code_digest, regularizer_module, stage_modules
-from harness.regularizers import source_of
+from harness.foundation.names import NAME
+from harness.foundation.own_code import source_files
+from harness.foundation.project import ROOT, own_file
+from harness.foundation.provenance import code_digest, stage_modules
 from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
+from harness.training.code import deciding_files
 from harness.workflow import job_resources, preflight
 
 DEFAULT = "configs/experiments/paper.yaml"
@@ -48,7 +51,8 @@ def experiment_file(configfiles: Sequence[str | Path], single: Mapping[str, Any]
         given = ", ".join(f"{key}={value}" for key, value in single.items())
         raise HarnessError(f"--config: {given}: write it into an experiment file and give that with --configfile")
     if configfiles:
-        return _relative(configfiles)[0]
+        name = _relative(configfiles)[0]
+        return str(Path.cwd() / name) if name.startswith("-") else name  # no option of the commands it is given to
     return DEFAULT if Path(DEFAULT).is_file() else str(ROOT / DEFAULT)
 
 
@@ -81,6 +85,12 @@ class Plan:
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.stems.pattern
         self._studies: dict[str, Ablation] = {}
+        self.ablations = ablation_names()  # their files are read only when a target asks for one
+        self.names = NAME.pattern
+        for model in self._experiment.externals:
+            if re.search(r"\{\s*\w", str(model.weights)):
+                problem = f"weights {model.weights}: Snakemake takes what stands in braces for a wildcard; rename it"
+                raise HarnessError(f"{path}: external.{model.name}: {problem}")
 
     @property
     def shell_prefix(self) -> str:
@@ -116,9 +126,16 @@ class Plan:
         folders = [ROOT / "workflow" / "regularizers", *filter(None, [own_file("workflow/regularizers")])]
         return [str(path.resolve()) for folder in folders for path in sorted(folder.glob("*.smk"))]
 
-    def training_code(self, variant: str) -> str:
-        """Return a digest of the source files that decide the results of training one variant."""
-        return _training_code(self._experiment.stems.regularizer(variant))
+    def training_code(self, network: str, variant: str) -> str:
+        """Return a digest of the source files that decide the results of training one variant on one network."""
+        path = self._experiment.catalogues.networks[network].path
+        return _training_code(self._experiment.stems.regularizer(variant), path)
+
+    def external_code(self, external: str) -> str:
+        """Return a digest of the source files that decide the metrics of one model from outside."""
+        spec = self._experiment.external(external).spec
+        own = source_files([spec.path]) if spec else []
+        return self.code("evaluate") + (code_digest(own) if own else "")
 
     def source(self, dataset: str) -> str:
         """Return a digest of what decides which images a dataset has: its catalogue entry and its manifest."""
@@ -161,7 +178,7 @@ class Plan:
     @property
     def references_pattern(self) -> str:
         """A pattern of the references; one that never matches if there are none."""
-        return "|".join(map(re.escape, self._experiment.file.references)) or "(?!)"
+        return "|".join(re.escape(method.identifier) for method in self._experiment.references) or "(?!)"
 
     def datasets_pattern(self, *kinds: str) -> str:
         """Return a pattern of the evaluated datasets of some kinds; one that never matches if there are none."""
@@ -218,6 +235,17 @@ class Plan:
         """The metrics of every reference, model from outside and run."""
         return [str(path) for path in self._experiment.metric_files]
 
+    def attempt(self, method: str) -> int:
+        """Return the number of a method's coming evaluation: it grows once images that failed have changed.
+
+        As a parameter of a rule it repeats the evaluation then, and only then.
+        """
+        return self._attempts.get(method, 0)
+
+    @cached_property
+    def _attempts(self) -> dict[str, int]:
+        return attempts(self._experiment.evaluation.hash)
+
     def tables(self, *suffixes: str) -> list[str]:
         """Return the tables of the experiment in some formats."""
         return _relative(path for path in table_files(self._experiment) if path.suffix in suffixes)
@@ -225,11 +253,6 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
-
-    @cached_property
-    def ablations(self) -> list[str]:
-        """The names of all ablation studies. They are read only when a target asks for one."""
-        return ablation_names()
 
     def ablation_inputs(self, study: str) -> list[str]:
         """Return the metrics, histories and records of a study's runs."""
@@ -277,8 +300,8 @@ def _stage_code(stage: str) -> str:
 
 
 @cache
-def _training_code(regularizer: str) -> str:
-    return code_digest(stage_modules("train") + regularizer_module(regularizer) + source_of(regularizer))
+def _training_code(regularizer: str, network: str) -> str:
+    return code_digest(deciding_files(regularizer, network))
 
 
 def _relative(paths: Iterable[str | Path]) -> list[str]:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from tests.bad_inputs import archives, data, experiments, images, results, weights
+from tests.bad_inputs import (
+    altered,
+    archives,
+    arithmetic,
+    checkpoints,
+    data,
+    experiments,
+    file_names,
+    images,
+    names,
+    places,
+    regularizers,
+    results,
+    weights,
+)
 from tests.bad_inputs.case import Case
 
 SECTIONS: dict[str, list[Case]] = {
     "Images": images.CASES,
+    "Names of images": file_names.CASES,
+    "Names": names.CASES,
+    "Folders and files": places.CASES,
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
     "Experiments": experiments.CASES,
+    "Regularizers": regularizers.CASES,
     "Weights": weights.CASES,
+    "Checkpoints and models from outside": checkpoints.CASES,
     "Results and states": results.CASES,
+    "Altered files": altered.CASES,
+    "Arithmetic": arithmetic.CASES,
 }
 """Heading to cases, in the order of the document."""
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 EXPERIMENT = "mine.yaml"
 
+ELSEWHERE = "elsewhere"
+"""Where a finished directory holds the results of another experiment: another seed, another degradation."""
+
 BASE = """\
 description: The experiment that bad inputs are given to.
 scale: 4
@@ -117,6 +120,17 @@ def replaced(path: str, content: bytes | str) -> Make:
             place.write_bytes(content.encode() if isinstance(content, str) else content)
 
     return make
+
+
+def aged(make: Make) -> Make:
+    """Return what does something to results of an earlier version, which wrote no sums beside its files."""
+
+    def make_aged(folder: Path) -> None:
+        make(folder)
+        for path in folder.rglob("*.sha256"):
+            path.unlink()
+
+    return make_aged
 
 
 def both(*makes: Make) -> Make:

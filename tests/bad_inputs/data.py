@@ -11,14 +11,14 @@ from harness.datasets import catalogue
 from harness.datasets.benchmark import generate
 from harness.datasets.manifests import read_manifest
 from harness.foundation.images import encode_png
-from tests.bad_inputs.case import BASE, EXPERIMENT, Case, Make, both, cut, replaced, written
+from tests.bad_inputs.case import BASE, EXPERIMENT, Case, Make, aged, both, cut, replaced, written
 from tests.bad_inputs.images import FOLDER, GOOD, noise
 
 SET5 = "data/benchmarks/Set5"
 PAIRS = "data/realworld/RealSR_v3/Canon/Test/4"
 SETS = "results/benchmarks/x4/embedded_test"
 BICUBIC = f"evaluate {EXPERIMENT} --reference bicubic"
-METRICS = ("results/metrics/bicubic/*.parquet",)
+METRICS = ("results/metrics/bicubic/*",)
 FETCH5 = "run `python -m harness fetch Set5`, or `python -m harness adopt Set5 FOLDER` for a copy you have"
 FETCH_PAIRS = FETCH5.replace("Set5", "RealSR_v3")
 ON_SET5 = written(EXPERIMENT, BASE.replace("embedded_test", "Set5"))
@@ -78,6 +78,11 @@ def _generate(folder: Path) -> None:
 def _twice(folder: Path) -> None:
     path = folder / SETS / "clean" / "manifest.tsv"
     path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
+
+
+def _no_index(folder: Path) -> None:
+    for path in (folder / SETS).glob("index.*"):
+        path.unlink()
 
 
 PIXELS = "results/training_data/embedded_train"
@@ -195,7 +200,7 @@ CASES = [
         "a manifest that lists an image twice",
         BICUBIC,
         f"{SETS}/clean/manifest.tsv: line ...: 'flower' is listed twice",
-        _twice,
+        aged(both(_twice, _no_index)),
         finished=True,
     ),
     Case(
@@ -203,7 +208,7 @@ CASES = [
         "a manifest cut in the middle of a line",
         BICUBIC,
         f"{SETS}/clean/manifest.tsv: line ...: ... is no SHA-256",
-        cut(f"{SETS}/clean/manifest.tsv", 0.97),
+        aged(both(cut(f"{SETS}/clean/manifest.tsv", 0.97), _no_index)),
         finished=True,
     ),
     Case(
@@ -211,14 +216,14 @@ CASES = [
         "a manifest of zero bytes",
         BICUBIC,
         f"{SETS}/clean/manifest.tsv: the manifest lists no images",
-        cut(f"{SETS}/clean/manifest.tsv", 0),
+        aged(both(cut(f"{SETS}/clean/manifest.tsv", 0), _no_index)),
         finished=True,
     ),
     Case(
         "benchmark-image-cut",
         "a degraded image cut short: its rows fail, the others are measured",
         BICUBIC,
-        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: corrupt or unreadable image (...); replace the file",
+        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: corrupt or unreadable image (...); run `python -m harness benchmark EXPERIMENT embedded_test`",
         cut(f"{SETS}/clean/chelsea.png", 0.5),
         0,
         True,
@@ -228,7 +233,7 @@ CASES = [
         "benchmark-image-changed",
         "a degraded image that was changed",
         BICUBIC,
-        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: pixels differ from manifest.tsv: changed since generation; generate it again",
+        f"failed: embedded_test clean chelsea: {SETS}/clean/chelsea.png: pixels differ from manifest.tsv: changed since generation; run `python -m harness benchmark EXPERIMENT embedded_test`",
         replaced(f"{SETS}/clean/chelsea.png", encode_png(noise(64, 64))),
         0,
         True,
@@ -238,7 +243,7 @@ CASES = [
         "truth-gone",
         "a ground truth that was removed",
         BICUBIC,
-        f"failed: embedded_test all degradations chelsea: {SETS}/hr/chelsea.png: no such image file",
+        f"failed: embedded_test all degradations chelsea: {SETS}/hr/chelsea.png: no such image file; run `python -m harness benchmark EXPERIMENT embedded_test`",
         without(f"{SETS}/hr/chelsea.png"),
         0,
         True,
@@ -254,23 +259,23 @@ CASES = [
         "pack-index",
         "an index of a pack that is no JSON",
         TRAIN,
-        f"{PIXELS}/index.json: not an index of a pack (...); delete {PIXELS} and pack again",
-        replaced(f"{PIXELS}/index.json", b"{"),
+        f"{PIXELS}/index.json: not an index of a pack (...); run `python -m harness pack EXPERIMENT embedded_train` to make it again",
+        aged(replaced(f"{PIXELS}/index.json", b"{")),
         finished=True,
     ),
     Case(
         "pack-index-other",
         "an index of something else",
         TRAIN,
-        f"{PIXELS}/index.json: not an index of a pack (...); delete {PIXELS} and pack again",
-        replaced(f"{PIXELS}/index.json", b"[1]"),
+        f"{PIXELS}/index.json: not an index of a pack (...); run `python -m harness pack EXPERIMENT embedded_train` to make it again",
+        aged(replaced(f"{PIXELS}/index.json", b"[1]")),
         finished=True,
     ),
     Case(
         "pack-short",
         "a pack cut short",
         TRAIN,
-        f"{PIXELS}/pixels.bin: ... bytes where the index says ...; delete {PIXELS} and pack again",
+        f"{PIXELS}/pixels.bin: ... bytes where the index says ...; run `python -m harness pack EXPERIMENT embedded_train` to make it again",
         cut(f"{PIXELS}/pixels.bin", 0.5),
         finished=True,
     ),

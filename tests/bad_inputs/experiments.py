@@ -219,7 +219,7 @@ CASES = [
         "yaml-name",
         "a file name with spaces",
         ("check", "my experiment.yaml"),
-        "my experiment.yaml: name: 'my experiment': use letters, digits, _ and - only",
+        "my experiment.yaml: name: 'my experiment': use letters, digits, _ and - only, with a letter or digit first",
         written("my experiment.yaml", BASE),
     ),
     Case(
@@ -253,6 +253,12 @@ CASES = [
         "neither a run nor a reference",
         "evaluate mine.yaml",
         "evaluate: give one of --run, --reference, --external and --weights",
+    ),
+    Case(
+        "reference-unknown",
+        "a control row that there is not",
+        "evaluate mine.yaml --reference untrained",
+        "mine.yaml: reference 'untrained' is unknown; choose from: bicubic, ..., untrained.srresnet_tiny",
     ),
     Case(
         "fetch-unknown",

@@ -17,6 +17,7 @@ from tests.handmade import png
 
 FOLDER = "data/train/photographs"
 PACK = "pack mine.yaml photographs"
+SCALE = "scale its values to 0..255 and save it as 8-bit RGB"
 BITS = "has more than 8 bits per channel (mode {}); convert it to 8-bit RGB"
 
 
@@ -33,6 +34,15 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def _float_tiff() -> bytes:
+    """An RGB TIFF of 32-bit floating point numbers, as OpenCV writes it."""
+    import cv2
+
+    done, content = cv2.imencode(".tif", np.zeros((4, 4, 3), np.float32))
+    assert done
+    return bytes(content)
 
 
 JPEG = saved(Image.fromarray(noise(64, 64)), "JPEG")
@@ -107,7 +117,20 @@ CASES = [
     bad("gray-16", "16-bit gray PNG", "x.png", saved(Image.new("I;16", (4, 4)), "PNG"), BITS.format("I;16")),
     bad("rgb-16", "16-bit RGB PNG", "x.png", png(2, 2, 16, 2, (b"\0" + bytes(12)) * 2), BITS.format("RGB")),
     bad("rgba-16", "16-bit RGBA PNG", "x.png", png(2, 2, 16, 6, (b"\0" + bytes(16)) * 2), BITS.format("RGBA")),
-    bad("float", "TIFF of floating point numbers", "x.tif", saved(Image.new("F", (4, 4)), "TIFF"), BITS.format("F")),
+    bad(
+        "float",
+        "gray TIFF of floating point numbers",
+        "x.tif",
+        saved(Image.new("F", (4, 4)), "TIFF"),
+        f"holds floating point numbers (mode F); {SCALE}",
+    ),
+    bad(
+        "float-rgb",
+        "RGB TIFF of floating point numbers",
+        "x.tif",
+        _float_tiff(),
+        f"a TIFF of a kind that Pillow cannot read, such as floating point RGB; {SCALE}",
+    ),
     bad(
         "cmyk",
         "CMYK JPEG",
@@ -178,7 +201,7 @@ CASES = [
         "image-gif",
         "only formats that are not read (GIF)",
         PACK,
-        f"photographs: no images in {FOLDER}; put photographs there",
+        f"photographs: no images in {FOLDER}; there are 1 file (.gif): save them as PNG or JPEG",
         written(f"{FOLDER}/x.gif", b"GIF89a"),
     ),
     read("rgba", "RGBA PNG", "x.png", saved(Image.fromarray(noise(8, 8, 4)), "PNG"), "read as RGB; alpha is dropped"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.bad_inputs.case import BASE, EXPERIMENT, Case, both, cut, replaced, written
+from tests.bad_inputs.case import BASE, EXPERIMENT, Case, aged, both, cut, replaced, written
 
 AGGREGATE, TABLES = f"aggregate {EXPERIMENT}", f"tables {EXPERIMENT}"
 TRAIN = f"train {EXPERIMENT} --run srresnet_tiny.baseline.s0"
 BICUBIC, SHOWN = "results/metrics/bicubic/*.parquet", "results/metrics/bicubic/....parquet"
 RUN, RUN_SHOWN = "results/runs/srresnet_tiny.baseline.s0.*", "results/runs/srresnet_tiny.baseline.s0..."
 STATE = "results/state/*/iteration-*.state"
-AGAIN = "delete the run's folder and train again"
+AGAIN = "run `python -m harness train EXPERIMENT --run srresnet_tiny.baseline.s0...` to make it again"
 
 
 def _columns(folder: Path) -> None:
@@ -57,7 +57,8 @@ def _directory(folder: Path) -> None:
 
 
 CHANGED = ("results/runs/*/*", "results/state/*/*")
-UNREADABLE = "not a readable metrics file (...); delete it and evaluate again"
+EVALUATE = "run `python -m harness evaluate EXPERIMENT --reference bicubic` to make it again"
+UNREADABLE = f"not a readable metrics file (...); {EVALUATE}"
 CASES = [
     Case(
         "metrics-none",
@@ -72,7 +73,7 @@ CASES = [
         "a metrics file of zero bytes",
         AGGREGATE,
         f"{SHOWN}: {UNREADABLE}",
-        cut(BICUBIC, 0),
+        aged(cut(BICUBIC, 0)),
         finished=True,
     ),
     Case(
@@ -80,7 +81,7 @@ CASES = [
         "a metrics file cut in half",
         AGGREGATE,
         f"{SHOWN}: {UNREADABLE}",
-        cut(BICUBIC, 0.5),
+        aged(cut(BICUBIC, 0.5)),
         finished=True,
     ),
     Case(
@@ -88,26 +89,33 @@ CASES = [
         "text under a metrics file's name",
         AGGREGATE,
         f"{SHOWN}: {UNREADABLE}",
-        replaced(BICUBIC, "value\n26.69\n"),
+        aged(replaced(BICUBIC, "value\n26.69\n")),
         finished=True,
     ),
     Case(
         "metrics-columns",
         "a Parquet file of something else",
         AGGREGATE,
-        f"{SHOWN}: lacks the column 'dataset'; delete it and evaluate again",
-        _columns,
+        f"{SHOWN}: lacks the column 'dataset'; {EVALUATE}",
+        aged(_columns),
         finished=True,
     ),
     Case(
         "metrics-status",
         "metrics with an unknown status",
         AGGREGATE,
-        f"{SHOWN}: status: 'good' is not one of ok, failed, missing; evaluate again",
-        _status,
+        f"{SHOWN}: status: 'good' is not one of ok, failed, missing; {EVALUATE}",
+        aged(_status),
         finished=True,
     ),
-    Case("metrics-words", "metrics whose values are words", AGGREGATE, f"{SHOWN}: {UNREADABLE}", _value, finished=True),
+    Case(
+        "metrics-words",
+        "metrics whose values are words",
+        AGGREGATE,
+        f"{SHOWN}: {UNREADABLE}",
+        aged(_value),
+        finished=True,
+    ),
     Case(
         "tables-too-early",
         "tables before the metrics are merged",
@@ -121,7 +129,7 @@ CASES = [
         "a run.json cut in half",
         TABLES,
         f"{RUN_SHOWN}/run.json: not a readable record; {AGAIN}",
-        cut(f"{RUN}/run.json", 0.5),
+        aged(cut(f"{RUN}/run.json", 0.5)),
         finished=True,
     ),
     Case(
@@ -129,15 +137,15 @@ CASES = [
         "a run.json that holds a list",
         TABLES,
         f"{RUN_SHOWN}/run.json: not a record; {AGAIN}",
-        replaced(f"{RUN}/run.json", "[]"),
+        aged(replaced(f"{RUN}/run.json", "[]")),
         finished=True,
     ),
     Case(
         "record-empty",
         "a run.json without what belongs there",
         TABLES,
-        f"{RUN_SHOWN}/run.json: lacks 'seconds'; {AGAIN}",
-        replaced(f"{RUN}/run.json", "{}"),
+        f"{RUN_SHOWN}/run.json: spec: required, but not given; {AGAIN}",
+        aged(replaced(f"{RUN}/run.json", "{}")),
         finished=True,
     ),
     Case(
@@ -145,7 +153,7 @@ CASES = [
         "a run.json of random bytes",
         TABLES,
         f"{RUN_SHOWN}/run.json: not a readable record; {AGAIN}",
-        replaced(f"{RUN}/run.json", bytes(range(256))),
+        aged(replaced(f"{RUN}/run.json", bytes(range(256)))),
         finished=True,
     ),
     Case(
@@ -153,7 +161,7 @@ CASES = [
         "a history.csv of zero bytes",
         TABLES,
         f"{RUN_SHOWN}/history.csv: not a readable history; {AGAIN}",
-        cut(f"{RUN}/history.csv", 0),
+        aged(cut(f"{RUN}/history.csv", 0)),
         finished=True,
     ),
     Case(
@@ -161,7 +169,7 @@ CASES = [
         "a history.csv of random bytes",
         TABLES,
         f"{RUN_SHOWN}/history.csv: not a readable history; {AGAIN}",
-        replaced(f"{RUN}/history.csv", bytes(range(256))),
+        aged(replaced(f"{RUN}/history.csv", bytes(range(256)))),
         finished=True,
     ),
     Case(
@@ -169,7 +177,7 @@ CASES = [
         "a history.csv without the losses",
         TABLES,
         f"{RUN_SHOWN}/history.csv: lacks the column 'loss'; {AGAIN}",
-        replaced(f"{RUN}/history.csv", "iteration\n1\n"),
+        aged(replaced(f"{RUN}/history.csv", "iteration\n1\n")),
         finished=True,
     ),
     Case(
@@ -177,7 +185,11 @@ CASES = [
         "a history.csv with words for numbers",
         TABLES,
         f"{RUN_SHOWN}/history.csv: not a readable history; {AGAIN}",
-        replaced(f"{RUN}/history.csv", "iteration,loss,l1,penalty,learning_rate,heldout_l1\n1,low,low,low,low,low\n"),
+        aged(
+            replaced(
+                f"{RUN}/history.csv", "iteration,loss,l1,penalty,learning_rate,heldout_l1\n1,low,low,low,low,low\n"
+            )
+        ),
         finished=True,
     ),
     Case(
@@ -185,7 +197,7 @@ CASES = [
         "the same in a plan, which goes on without it",
         f"plan {EXPERIMENT}",
         f"warning     {RUN_SHOWN}/run.json: not a readable record; {AGAIN}",
-        cut(f"{RUN}/run.json", 0.5),
+        aged(cut(f"{RUN}/run.json", 0.5)),
         0,
         True,
         (".snakemake/*",),

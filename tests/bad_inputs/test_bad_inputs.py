@@ -10,40 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.app import main
 from harness.foundation.errors import HarnessError
 from tests.bad_inputs import CASES
 from tests.bad_inputs.case import BASE, EXPERIMENT, Case
+from tests.bad_inputs.conftest import call
 from tests.conftest import ROOT
 from tools.bad_inputs import DOCUMENT, document
-
-RUN = "srresnet_tiny.baseline.s0"
-
-
-def call(*arguments: str) -> int:
-    """Run the command line in this process and return its status."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return int(end.value.code or 0)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory in which the experiment was run to its tables' input."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        Path(EXPERIMENT).write_text(BASE)
-        for dataset in ("embedded_train", "embedded_heldout"):
-            assert call("pack", EXPERIMENT, dataset) == 0
-        assert call("benchmark", EXPERIMENT, "embedded_test") == 0
-        assert call("train", EXPERIMENT, "--run", RUN) == 0
-        assert call("evaluate", EXPERIMENT, "--run", RUN) == 0
-        assert call("evaluate", EXPERIMENT, "--reference", "bicubic") == 0
-        assert call("aggregate", EXPERIMENT) == 0
-    return folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:

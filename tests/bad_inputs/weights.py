@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bad_inputs.case import BASE, EXPERIMENT, Case, both, cut, replaced, written
+from tests.bad_inputs.case import BASE, EXPERIMENT, Case, aged, both, cut, replaced, written
 
 EVALUATE = f"evaluate {EXPERIMENT} --run srresnet_tiny.baseline.s0"
 RUN = "results/runs/srresnet_tiny.baseline.s0.*/weights.safetensors"
@@ -62,10 +62,12 @@ def _other_network(folder: Path) -> None:
 
 
 def _not_finite(folder: Path) -> None:
-    from harness.networks.weights import load_weights, save_weights
+    from harness.networks.weights import load_weights, read_metadata, save_weights
 
     (path,) = folder.glob(RUN)
-    save_weights(path, {name: tensor * float("nan") for name, tensor in load_weights(path).items()}, {})
+    save_weights(
+        path, {name: tensor * float("nan") for name, tensor in load_weights(path).items()}, read_metadata(path)
+    )
 
 
 def _removed(folder: Path) -> None:
@@ -84,14 +86,16 @@ CASES = [
         _removed,
         finished=True,
     ),
-    Case("weights-truncated", "weights cut in half", EVALUATE, f"{SHOWN}: {CORRUPT}", cut(RUN, 0.5), finished=True),
-    Case("weights-empty", "weights of zero bytes", EVALUATE, f"{SHOWN}: {CORRUPT}", cut(RUN, 0), finished=True),
+    Case(
+        "weights-truncated", "weights cut in half", EVALUATE, f"{SHOWN}: {CORRUPT}", aged(cut(RUN, 0.5)), finished=True
+    ),
+    Case("weights-empty", "weights of zero bytes", EVALUATE, f"{SHOWN}: {CORRUPT}", aged(cut(RUN, 0)), finished=True),
     Case(
         "weights-garbage",
         "another file under the weights' name",
         EVALUATE,
         f"{SHOWN}: {CORRUPT}",
-        replaced(RUN, bytes(range(256)) * 40),
+        aged(replaced(RUN, bytes(range(256)) * 40)),
         finished=True,
     ),
     Case(
@@ -99,7 +103,7 @@ CASES = [
         "weights of another network",
         EVALUATE,
         f"{SHOWN}: not weights of this MSRResNet: lacks ...; has unknown conv.weight",
-        _other_network,
+        aged(_other_network),
         finished=True,
     ),
     Case(
@@ -107,16 +111,16 @@ CASES = [
         "weights that are not numbers",
         EVALUATE,
         "failed: embedded_test clean astronaut: the network's result is not finite (NaN or infinity)",
-        _not_finite,
+        aged(_not_finite),
         status=0,
         finished=True,
-        changed=("results/metrics/*/*.parquet",),
+        changed=("results/metrics/*/*",),
     ),
     checkpoint(
         "code",
         "a pickle that runs code",
         lambda: saved({"params": Evil()}),
-        f"refused: this pickle wants to run code; {REFUSED}",
+        f"refused: this pickle wants to run code (...); {REFUSED}",
     ),
     checkpoint(
         "plain-code",

@@ -19,7 +19,7 @@ def test_a_spec_has_the_networks_defaults_and_the_option() -> None:
 
 def test_ratios_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["srresnet_tiny", "--options", "channels_last", "--patch", "32", "--steps", "3"])
-    network, option, value = capsys.readouterr().out.split()
-    assert (network, option) == ("srresnet_tiny", "channels_last")
+    network, precision, option, value = capsys.readouterr().out.split()
+    assert (network, precision, option) == ("srresnet_tiny", "fp32", "channels_last")
     assert 0 < float(value) < 20
     assert ratio("srresnet_tiny", "foreach_ema", "cpu", 1, 32, 1) > 0

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.memory import measure, synthetic_pack
-from harness.datasets.patches import PIXELS, Pack
+from harness.datasets.pack_files import PIXELS
+from harness.datasets.patches import Pack
 
 
 def test_pack_takes_no_room_on_the_disk(tmp_path: Path) -> None:
-    pack = Pack.open(synthetic_pack(tmp_path / "pack"))
+    pack = Pack.open(synthetic_pack(tmp_path / "pack"), compare=False)
     assert len(pack) == 800
     assert 6.4e9 < pack.info.size < 6.8e9
     assert (tmp_path / "pack" / PIXELS).stat().st_blocks * 512 < 1e6

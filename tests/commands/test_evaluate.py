@@ -130,3 +130,20 @@ def test_mistakes_are_one_line(place: Path, changes: dict[str, Any], expected: s
         call(**changes)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_gpu_the_advice_is_about_the_device(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    call(generate=True)
+    with pytest.raises(
+        HarnessError, match=r"^evaluate --device: 'cuda', but no CUDA GPU is visible.*; .*--device cpu$"
+    ):
+        call(device="cuda")
+    experiment = Path("gpu.yaml")
+    experiment.write_text(SMALLEST.replace("device: cpu", "device: cuda"))
+    here = {"datasets": None, "degradations": None, "experiment": experiment}
+    message = r"^gpu.yaml: training.device: 'cuda', but no CUDA GPU is visible.*; .*device: cpu$"
+    with pytest.raises(HarnessError, match=message):
+        call(**here, generate=True)
+    with pytest.raises(HarnessError, match=message):
+        evaluate(experiment, run="srresnet_small.baseline.s0")

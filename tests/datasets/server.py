@@ -12,7 +12,8 @@ from typing import Any
 
 Fault = tuple[str, Any]
 """What goes wrong with one answer: ("status", 503), ("truncate", bytes), ("stall", bytes), ("ignore range", None),
-("wrong range", None), ("reset", None), ("no tag", None), ("no length", None)."""
+("wrong range", None), ("reset", None), ("no tag", None), ("no length", None); ("drip", seconds between two bytes) and
+("endless", None) go on until the other side has had enough."""
 
 
 class Server:
@@ -63,16 +64,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for key, text in headers.items():
             self.send_header(key, text)
-        if fault != "no length":
+        if fault not in ("no length", "endless"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if fault in ("truncate", "stall"):
             body = body[:value]
         try:
+            while fault == "drip" and body:
+                self.wfile.write(body[:1])
+                body = body[1:]
+                time.sleep(value)
             self.wfile.write(body)
             self.wfile.flush()
             if fault == "stall":
                 time.sleep(1)
+            while fault == "endless":
+                self.wfile.write(bytes(100_000))
         except ConnectionError:
             pass
         self.close_connection = True

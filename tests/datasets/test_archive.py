@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import stat
 import tarfile
 import zipfile
@@ -144,6 +145,32 @@ def test_bombs_are_stopped(
     with pytest.raises(HarnessError, match="unpacks to more than 50 times its size; this is no archive of images"):
         unpack(archive, tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) < 4_000_000
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("place", ["first", "later", "global", "name"])
+def test_a_header_without_end_takes_no_memory(tmp_path: Path, mode: str, place: str) -> None:
+    long = "x" * 6_000_000
+    headers = {"comment": long} if place == "global" else None
+    kind = tarfile.GNU_FORMAT if place == "name" else tarfile.PAX_FORMAT
+    with tarfile.open(tmp_path / "x", mode, format=kind, pax_headers=headers) as archive:  # type: ignore[call-overload]
+        names = ["a.png", "b.png"] if place == "later" else ["b.png"]
+        for name in names:
+            info = tarfile.TarInfo(name if place != "name" else long)
+            info.size = len(IMAGE)
+            info.pax_headers = {"comment": long} if name == "b.png" and place in ("first", "later") else {}
+            archive.addfile(info, io.BytesIO(IMAGE))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(HarnessError, match=r"holds a header of 6,\d+,\d+ bytes; this archive cannot be trusted"):
+        unpack(tmp_path / "x", tmp_path / "out")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000, "kilobytes"
+
+
+def test_headers_count_as_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_ALLOWANCE", 100_000)
+    archive = make_tar(tmp_path / "x", [("empty.bin", b"")] * 20_000 + [("good.png", IMAGE)])
+    with pytest.raises(HarnessError, match="unpacks to more than 50 times its size"):
+        unpack(archive, tmp_path / "out")
 
 
 def test_a_size_that_a_zip_file_lies_about_is_not_believed(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_layout_pixels_and_manifests(tiny: Path, tmp_path: Path) -> None:
     generate("tiny", SETS, tmp_path / "out", tiny, jobs=1)
     folder = tmp_path / "out" / "tiny"
     index = layout.index_name(SETS)
-    assert {path.name for path in folder.iterdir()} == {"hr", *SETS, index}
+    assert {path.name for path in folder.iterdir()} == {"hr", *SETS, index, f"{index}.sha256"}
     lines = [line.split("\t") for line in (folder / index).read_text().splitlines()]
     assert lines == [[name, file_sha256(folder / name / MANIFEST)] for name in sorted(("hr", *SETS))]
     for name in ("a", "b", "c", "gray"):

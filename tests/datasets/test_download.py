@@ -66,6 +66,73 @@ def test_the_server_may_ask_to_wait(server: Server, tmp_path: Path, patience: Pa
     assert pauses == [17.0]
 
 
+@pytest.mark.parametrize("asked", ["99999999", "Fri, 31 Dec 2999 23:59:59 GMT"])
+def test_a_server_that_asks_for_years_is_left_alone(
+    server: Server, tmp_path: Path, patience: Patience, pauses: list[float], asked: str
+) -> None:
+    server.faults["/x.zip"] = [("status", 503)]
+    server.headers = {"Retry-After": asked}
+    with pytest.raises(HarnessError, match=r"503 Service Unavailable and asks to wait [\d,]+ s; run again later$"):
+        download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert pauses == []
+
+
+@pytest.mark.parametrize(("asked", "pause"), [("soon", 1.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 1.0), ("-5", 1.0)])
+def test_nonsense_about_waiting_is_ignored(
+    server: Server, tmp_path: Path, patience: Patience, pauses: list[float], asked: str, pause: float
+) -> None:
+    server.faults["/x.zip"] = [("status", 503)]
+    server.headers = {"Retry-After": asked}
+    download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert pauses == [pause]
+
+
+def test_a_digit_that_is_no_number_is_nonsense(
+    server: Server, tmp_path: Path, patience: Patience, pauses: list[float]
+) -> None:
+    server.faults["/x.zip"] = [("status", 503)]
+    server.headers = {"Retry-After": "\N{SUPERSCRIPT TWO}"}
+    download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert pauses == [1.0]
+
+
+def test_endless_redirections_are_one_line(server: Server, tmp_path: Path, patience: Patience) -> None:
+    server.always["/x.zip"] = ("status", 302)
+    server.headers = {"Location": "/x.zip"}
+    with pytest.raises(HarnessError, match=r"/x\.zip: the server says 302 .*infinite loop") as caught:
+        download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "wanted"), [(Expected(most=500_000), "500000 at most"), (Expected(size=500_000), "500000")]
+)
+def test_a_promised_length_is_not_believed(
+    server: Server, tmp_path: Path, patience: Patience, expected: Expected, wanted: str
+) -> None:
+    with pytest.raises(HarnessError, match=f"600000 bytes instead of {wanted}; the file there is not the one"):
+        download(server.url + "/x.zip", tmp_path / "x", expected, patience)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drip_counts_as_stalled(server: Server, tmp_path: Path, patience: Patience) -> None:
+    server.always["/x.zip"] = ("drip", 0.05)
+    with pytest.raises(HarnessError, match=r"the server sends \d+ bytes a second, 4 times in a row; run again later"):
+        download(server.url + "/x.zip", tmp_path / "x", patience=patience)
+    assert (tmp_path / "x.part").stat().st_size > 0, "what arrived is kept"
+
+
+@pytest.mark.parametrize("size", [None, len(CONTENT)])
+def test_a_body_without_end_is_cut_off(
+    server: Server, tmp_path: Path, patience: Patience, size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.datasets.download._MOST", 2_000_000)
+    server.always["/x.zip"] = ("endless", None)
+    with pytest.raises(HarnessError, match=r"\d+ bytes instead of (2000000 at most|600000); the file there is not"):
+        download(server.url + "/x.zip", tmp_path / "x", Expected(size=size), patience)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_failures_that_stay_end_with_one_line(server: Server, tmp_path: Path, patience: Patience) -> None:
     server.always["/x.zip"] = ("status", 502)
     with pytest.raises(

@@ -129,7 +129,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, dict[str, Any], str]]:
         ("cut.pth", {}, "truncated or corrupt"),
         ("cut.safetensors", {}, "truncated or corrupt"),
         ("trojan.pth", {}, "refused"),
-        ("object.pth", {}, "refused"),
+        ("object.pth", {}, "holds an object of a training, not weights by name"),
         ("list.pth", {}, "holds a list, not weights by name"),
         ("numbers.pth", {}, "holds no weights by name"),
         ("both.pth", {}, "choose by key: params (raw) or params_ema (averaged)"),
@@ -179,6 +179,10 @@ class Descriptor:
         return self.model(images)
 
 
+class UnsupportedModelError(Exception):
+    """What spandrel raises, without a word, where it knows no such architecture."""
+
+
 class Loader:
     """Recognizes TinyNetwork."""
 
@@ -186,6 +190,8 @@ class Loader:
         assert device == "cpu"
 
     def load_from_state_dict(self, weights: dict[str, torch.Tensor]) -> Descriptor:
+        if "nothing" in weights:
+            raise UnsupportedModelError
         if "conv.weight" not in weights:
             raise ValueError("Unsupported\nmodel")
         network = TinyNetwork()
@@ -204,6 +210,8 @@ def test_with_spandrel(benchmarks: Path, tmp_path: Path, monkeypatch: pytest.Mon
     tiny = TinyNetwork().state_dict()
     torch.save({"params": {"other": torch.zeros(1)}, "params_ema": tiny}, tmp_path / "both.pth")
     torch.save({**tiny, "gray": torch.zeros(1)}, tmp_path / "gray.pth")
+    torch.save({"nothing": torch.zeros(1)}, tmp_path / "nothing.pth")
+    torch.save({**tiny, "conv.weight": tiny["conv.weight"].int()}, tmp_path / "int.pth")
     external = model(tmp_path / "both.pth", network="spandrel", key="params_ema")
     rows = evaluate_external(external, [TINY], benchmarks, SCALE)
     expected = evaluate_checkpoint(TinyNetwork(), Method("", "theirs", "external"), [TINY], benchmarks, SCALE)
@@ -211,6 +219,8 @@ def test_with_spandrel(benchmarks: Path, tmp_path: Path, monkeypatch: pytest.Mon
     for file, changes, text in (
         ("both.pth", {}, "choose by key: params (raw) or params_ema (averaged)"),
         ("both.pth", {"key": "params"}, "spandrel cannot load it (ValueError: Unsupported model); name the network"),
+        ("nothing.pth", {}, "spandrel cannot load it (it knows no architecture with such weights); name the network"),
+        ("int.pth", {}, "conv.weight holds int32 where the network has float32"),
         ("gray.pth", {}, "a Tiny model that does not map one RGB image to another"),
         ("absent.pth", {}, "no such weight file"),
         ("both.pth", {"arguments": {"scale": 4}}, "spandrel finds them in the weights; leave them out"),

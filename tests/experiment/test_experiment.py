@@ -65,17 +65,17 @@ def changed(place: str, value: Any) -> dict[str, Any]:
     ("place", "value", "expected"),
     [
         ("serds", [0], "serds: unknown key; allowed: baseline, data_root"),
-        ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: batch_size, betas"),
+        ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: averaging, batch_size, betas"),
         ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
         ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),
         ("variants", ["baseline", "dropuot"], "variants: 'dropuot': unknown; allowed: adaptive_dropout"),
-        ("references", ["lanczos"], "references.0: 'lanczos': input should be 'bicubic', 'bicubic_matlab' or 'input'"),
+        ("references", ["lanczos"], "'lanczos': input should be 'bicubic', 'bicubic_matlab', 'bilinear', 'input' or"),
         ("references", ["input"], "references: 'input': is the degraded image itself and needs scale 1, not 4"),
         ("training.degradation", "gaussian15", "training.degradation: noise alone needs scale 1, not 4"),
         ("evaluation.datasets", ["Set6"], "evaluation.datasets: 'Set6': unknown; allowed: B100"),
         ("evaluation.degradations", ["jepg"], "evaluation.degradations: 'jepg': unknown; allowed: blur"),
         ("evaluation.metrics", ["psnr"], "evaluation.metrics: 'psnr': unknown; allowed: brisque"),
-        ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: gaussian15"),
+        ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: benchmark_"),
         ("training.data", "DIV3K", "training.data: 'DIV3K': unknown; allowed:"),
         ("training.heldout", "embedded_train", "training.heldout: 'embedded_train': must not be the training data"),
         ("scale", "4", "scale: '4': input should be a valid integer"),
@@ -96,8 +96,8 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("training.patch", 256, "training: patch 256: must not be greater than crop 128"),
         (
             "training.iterations",
-            24,
-            "training.iterations: 24: variant 'adaptive_dropout' anneals in steps and needs at least 25",
+            25,
+            "training.iterations: 25: variant 'adaptive_dropout' anneals in steps and needs at least 26",
         ),
         ("networks", [], "networks: an empty list; give at least 1"),
         ("variants", [], "variants: an empty list; give at least 1"),
@@ -205,6 +205,8 @@ def test_options_of_performance_come_from_the_network_unless_given(tmp_path: Pat
     on_cpu = plain | {"cuda_graph": False, "prefetch": False}
     assert performance(load(tmp_path, data)) == on_cpu | {"channels_last": True}
     assert performance(load(tmp_path, data), "srresnet") == on_cpu | {"channels_last": False}
+    in_bf16 = data | {"training": data["training"] | {"precision": "bf16"}}
+    assert performance(load(tmp_path, in_bf16), "srresnet")["channels_last"]
     data["training"] |= {"device": "cuda", "fused_optimizer": False}
     on_cuda = plain | {"channels_last": True, "cuda_graph": True, "prefetch": True, "fused_optimizer": False}
     assert performance(load(tmp_path, data), "srresnet") == on_cuda

@@ -15,7 +15,8 @@ from harness.evaluation.metrics import get_metric, names
 from harness.evaluation.scores import scorer
 from harness.experiment.catalogues import Catalogues
 from harness.foundation.errors import HarnessError
-from harness.foundation.project import ROOT, import_function, own_file, source_files
+from harness.foundation.own_code import source_files
+from harness.foundation.project import ROOT, import_function, own_file
 from harness.reporting.rows.labels import metric_label
 
 CODE = """

@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.foundation.provenance import PACKAGE, code_digest, git_commit, regularizer_module, stage_modules, versions
+from harness.foundation.provenance import (
+    PACKAGE,
+    code_digest,
+    commit_of,
+    git_commit,
+    stage_modules,
+    versions,
+)
+from tools import architecture
+
+STARTS = {
+    "pack": ["harness.datasets.patches"],
+    "benchmark": ["harness.datasets.benchmark"],
+    "train": ["harness.training.train"],
+    "evaluate": ["harness.evaluation.evaluate", "harness.evaluation.external", "harness.evaluation.trained"],
+}
+"""What the command of a stage calls."""
+
+NO_RESULT = {
+    "foundation/errors.py": "words",
+    "foundation/layout.py": "places",
+    "foundation/own_code.py": "this very digest",
+    "foundation/project.py": "which catalogue a name is read from: its meaning is in spec, stamp or evaluation",
+    "foundation/provenance.py": "this very digest",
+    "foundation/yamlfile.py": "reads configuration: what it meant is in spec, stamp or evaluation",
+    "foundation/device_errors.py": "which faults of the machine end a job, which then has no result",
+    "foundation/names.py": "what names may be: another one is another spec",
+    "foundation/places.py": "where folders lie",
+    "foundation/sums.py": "checks of files: a wrong one ends the job",
+    "datasets/progress.py": "bars",
+}
+"""Why a module that a stage imports is not in its digest, and what stands in the way of a wrong result."""
+
+CHECKED_IMAGES = {
+    f"datasets/{name}.py" for name in ("catalogue", "locks", "manifests", "resolve", "stamped", "benchmark")
+}
+"""Where images come from: the hash of what was packed is in each run, and the benchmark's index is an input."""
+
+SPECS = {"spec.py", "degradations/spec.py", "degradations/fixed_noise.py"}
+"""Evaluation takes from these the fields of a network and the names of degradations."""
 
 
 def names(stage: str) -> set[str]:
@@ -26,13 +67,26 @@ def test_every_module_that_makes_results_belongs_to_a_stage() -> None:
     assert there <= known
 
 
+@pytest.mark.parametrize("stage", STARTS)
+def test_what_a_stage_imports_decides_its_result_or_is_named_here(stage: str) -> None:
+    graph, files = architecture.imports(), architecture.modules()
+    waiting, reached = list(STARTS[stage]), set()
+    while waiting:
+        if (module := waiting.pop()) not in reached and module != "harness":
+            reached.add(module)
+            waiting += graph[module]
+    there = {files[module].relative_to(PACKAGE).as_posix() for module in reached}
+    named = set(NO_RESULT) | (CHECKED_IMAGES | SPECS if stage != "pack" else CHECKED_IMAGES)
+    assert there - names(stage) <= named
+    if stage == "train":
+        assert "spec.py" in names(stage)
+
+
 def test_stages_are_apart() -> None:
     assert "evaluation/metrics.py" not in names("train")
     assert "degradations/fixed.py" not in names("train")
     assert "training/step.py" not in names("evaluate")
     assert not any(name.startswith("regularizers/dropout") for name in names("train"))
-    assert [path.name for path in regularizer_module("dropout")] == ["dropout.py"]
-    assert regularizer_module("some.package:Class") == []
 
 
 def test_digest_is_of_contents(tmp_path: Path) -> None:
@@ -49,3 +103,28 @@ def test_digest_is_of_contents(tmp_path: Path) -> None:
 def test_versions_and_commit_are_told() -> None:
     assert versions()["torch"][0].isdigit()
     assert git_commit()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    command = ["git", "-C", str(folder), *author, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_checkout_without_its_repository_has_no_commit_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    for folder in (tmp_path, inside):
+        git(folder, "init", "-q")
+        git(folder, "commit", "-q", "--allow-empty", "-m", folder.name)
+    own = git(inside, "rev-parse", "HEAD")
+    assert own != git(tmp_path, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert commit_of(inside) == own, "whatever a hook has set"
+    shutil.rmtree(inside / ".git")
+    assert commit_of(inside) == "unknown"
+    (inside / ".git").mkdir()
+    assert commit_of(inside) == "unknown", "an empty one is none"

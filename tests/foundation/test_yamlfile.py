@@ -81,7 +81,7 @@ def test_mapping_names_the_entry(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("first: {count: 1}\nsecond: {count: 0}")
     with pytest.raises(HarnessError, match="second.count: 0: input should be greater than 0"):
-        load_mapping(path, Outer)
+        load_mapping(path, Outer, "network")
     path.write_text("- 1")
     with pytest.raises(HarnessError, match="must map names to entries, not be a list"):
-        load_mapping(path, Outer)
+        load_mapping(path, Outer, "network")

@@ -12,4 +12,4 @@ from harness.spec import NetworkEntry
 @pytest.fixture(scope="session")
 def networks() -> dict[str, NetworkEntry]:
     """The catalogue of networks."""
-    return load_mapping(CONFIGS / "networks.yaml", NetworkEntry)
+    return load_mapping(CONFIGS / "networks.yaml", NetworkEntry, "network")

@@ -74,6 +74,40 @@ def test_pytorch_initialization_needs_blocks() -> None:
         build_network(spec.model_copy(update={"initialization": "pytorch"}), 0)
 
 
+@pytest.mark.parametrize("name", ["srresnet", "srresnet_tiny", "swinir_small"])
+def test_zero_last_starts_at_the_global_skip(networks: dict[str, NetworkSpec], name: str) -> None:
+    network = build_network(networks[name].model_copy(update={"initialization": "zero_last"}), 0).eval()
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        result = network(image)
+    if name == "swinir_small":  # has none at scale 4: what it adds is a constant
+        assert result.flatten(2).std(2).max().item() < 1e-6
+    else:
+        skip = nn.functional.interpolate(image, scale_factor=4, mode="bilinear", align_corners=False)
+        assert torch.equal(result, skip)
+    first = network.get_parameter("conv_first.weight")
+    bound = 1 / first[0].numel() ** 0.5  # Kaiming uniform with a = sqrt(5), PyTorch's default
+    assert 0.9 * bound < first.abs().max().item() <= bound
+
+
+def test_zero_last_learns_in_every_layer(networks: dict[str, NetworkSpec]) -> None:
+    network = build_network(networks["srresnet_tiny"], 0)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    for _ in range(2):  # the first step moves the last convolution alone
+        optimizer.zero_grad()
+        network(image).square().mean().backward()
+        optimizer.step()
+    assert all(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
+
+
+@pytest.mark.parametrize("taps", [{}, {"last": ("body.1:input",)}])
+def test_zero_last_needs_a_last_convolution(networks: dict[str, NetworkSpec], taps: dict[str, tuple[str, ...]]) -> None:
+    spec = networks["srresnet_tiny"].model_copy(update={"taps": taps})
+    with pytest.raises(HarnessError, match="'zero_last' needs taps 'last' that name a convolution"):
+        build_network(spec, 0)
+
+
 @pytest.mark.parametrize(
     ("path", "arguments", "message"),
     [

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import file_sha256
 from harness.networks.build import build_network
-from harness.networks.weights import load_into, load_weights, published_names, read_metadata, save_weights
+from harness.networks.names import published_names
+from harness.networks.weights import load_into, load_weights, read_metadata, save_weights
 from harness.spec import NetworkSpec
 
 

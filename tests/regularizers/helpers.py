@@ -17,7 +17,7 @@ from harness.networks.taps import Taps
 from harness.regularizers import build_regularizer
 from harness.spec import NetworkEntry, RegularizerSpec
 
-NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkEntry)
+NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkEntry, "network")
 SMALL = ("srresnet_small", "rrdb_small", "swinir_small")
 SEED = 7
 

@@ -45,7 +45,7 @@ def naive_srresnet(batch: Tensor, iteration: int, weights: list[float], rate: fl
     return output
 
 
-@pytest.mark.parametrize(("k", "rate"), [(0.3, 0.5), (0.7, 0.5), (0.0, 0.7), (1.0, 0.5)])
+@pytest.mark.parametrize(("k", "rate"), [(0.3, 0.5), (0.7, 0.5), (0.0, 0.7), (0.99, 0.5)])
 @pytest.mark.parametrize("iteration", [1, 4, 11, 19, 20, 100])
 def test_formula(k: float, rate: float, iteration: int) -> None:
     attached = Attached("adaptive_dropout", initial_weight=k, rate=rate)

@@ -15,8 +15,9 @@ from harness.networks.taps import Taps
 from harness.regularizers import available, load_regularizer
 from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes
 from harness.regularizers.conformance.checks import check
+from harness.regularizers.conformance.networks import small_networks, trial_images, trial_network
 from harness.regularizers.conformance.processes import two_processes_equal_one
-from harness.regularizers.conformance.trial import Case, small_networks
+from harness.regularizers.conformance.trial import Case
 
 SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
 
@@ -103,7 +104,7 @@ def test_carelessness_is_found_and_explained() -> None:
         "on srresnet_small: it draws from a global random state; draw from draws() only",
         "on srresnet_small: detach leaves 1 hooks in the network; put handles into self._handles",
         "the same iteration of the same seed gives different numbers",
-        "an iteration depends on those before it",
+        "an iteration depends on those before it (self.steps is 101, not 1)",
         "captured once and replayed, a later step computes something else",
         "imports torch at the top",
     ):
@@ -145,7 +146,7 @@ def test_what_a_resumed_or_shared_run_would_change_is_found() -> None:
     for part in (
         "a run that goes on from saved weights differs",
         "on a network without taps attach raises KeyError",
-        "in two processes the mean of the gradients differs",
+        "in two processes the mean of the gradients of the penalty differs",
     ):
         assert part in problems
     mindful = Case(Mindful, Mindful.Options(), SRRESNET["srresnet_small"])
@@ -166,4 +167,20 @@ def test_a_missing_default_is_found() -> None:
 
 def test_exceptions_are_reported_not_raised() -> None:
     problems = check(Breaking, networks=SRRESNET, processes=False)
-    assert any("gradients flow: raised ValueError: no gates" in problem for problem in problems)
+    raised = [
+        problem for problem in problems if "raised ValueError: no gates (tests/regularizers/test_conform" in problem
+    ]
+    assert len(raised) == 1
+
+
+@pytest.mark.parametrize("name", small_networks())
+def test_features_of_the_trial_networks_are_of_order_one(name: str) -> None:
+    spec = small_networks()[name]
+    network = trial_network(spec, 3)
+    features = Taps(network, spec.taps).capture("features")
+    with torch.no_grad():
+        output = network(trial_images(network, [0, 1, 2]))
+    assert 0.1 < float(features.tensor.std()) < 10
+    assert 0.1 < float(output.std()) < 10
+    again = trial_network(spec, 3).state_dict()
+    assert all(torch.equal(again[key], value) for key, value in network.state_dict().items())

@@ -91,7 +91,11 @@ def test_unknown_regularizers(name: str, message: str) -> None:
     [
         ("dropout", {"rat": 0.5}, "options.rat: unknown key; allowed: kind, positions, rate"),
         ("dropout", {"rate": 1.0}, "options.rate: 1.0: input should be less than 1"),
-        ("dropout", {"rate": -0.1}, "options.rate: -0.1: input should be greater than or equal to 0"),
+        ("dropout", {"rate": -0.1}, "options.rate: -0.1: input should be greater than 0"),
+        ("dropout", {"rate": 0}, "options.rate: 0: input should be greater than 0"),
+        ("adaptive_dropout", {"rate": 0}, "options.rate: 0: input should be greater than 0"),
+        ("adaptive_dropout", {"initial_weight": 1}, "options.initial_weight: 1: input should be less than 1"),
+        ("simple_align", {"first_order": False, "second_order": False}, "nothing is aligned; weight 0 is the control"),
         ("dropout", {"rate": "5e-1"}, "options.rate: '5e-1' is text to YAML, not a number; write 5.0e-1"),
         ("dropout", {"kind": "pixel"}, "options.kind: 'pixel': input should be 'channel' or 'element'"),
         ("dropout", {"positions": ["block_0"]}, "'block_0': unknown; allowed: last, first, block_<n>"),
@@ -123,7 +127,7 @@ def test_options_are_completed_and_stable() -> None:
 def test_views_and_least_iterations() -> None:
     assert [views(n, {}) for n in ("baseline", "dropout", "adaptive_dropout", "simple_align")] == [1, 1, 1, 2]
     assert views("simple_align", {"weight": 0}) == 2
-    assert least_iterations("adaptive_dropout", {}) == 25
+    assert least_iterations("adaptive_dropout", {}) == 26
     assert least_iterations("adaptive_dropout", {"interval": 0.03}) == 34
     assert least_iterations("adaptive_dropout", {"order": "none"}) == 1
     assert least_iterations("baseline", {}) == 1

@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 
 
 def test_what_is_written_conforms(tmp_path: Path) -> None:
-    module_file, rule = new_regularizer("feature_noise", tmp_path)
+    new = new_regularizer("feature_noise", tmp_path)
+    module_file, rule = new.module, new.rule
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == [module_file, rule]
     # A process of its own: what other tests have compiled in this one counts towards torch.compile's limits.
     imports = "from feature_noise import FeatureNoise; from harness.regularizers.conformance.checks import check"
@@ -35,7 +36,7 @@ def test_bad_names_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    first, _ = new_regularizer("mine", tmp_path)
+    first = new_regularizer("mine", tmp_path).module
     first.write_text("kept")
     with pytest.raises(HarnessError, match="is there already"):
         new_regularizer("mine", tmp_path)

@@ -153,7 +153,7 @@ def write_runs(plan: Study, folder: Path) -> None:
         table.to_csv(place / "history.csv", index=False)
         document = {
             "spec": _spec(run).model_dump(mode="json"),
-            "spec_hash": f"{index:064x}",
+            "spec_hash": run.name.rpartition(".")[2].ljust(64, "0"),
             "versions": {"python": "3.11.2", "torch": "2.13.0"},
             "git_commit": "0" * 40,
             "hardware": {"cpu": "synthetic", "device": "cpu"},

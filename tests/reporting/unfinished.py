@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.datasets.manifests import MANIFEST, Row, write_manifest
 from harness.experiment import Experiment, load_experiment
 from harness.foundation import layout
 from harness.foundation.files import write_text
@@ -50,10 +51,18 @@ def write_experiment(folder: Path) -> Path:
     _write_metrics(folder, experiment, study)
     _write_records(folder, experiment)
     for dataset, count in IMAGES.items():
-        for index in range(count):
-            pixels = numpy_stream("picture", dataset, index).integers(0, 256, (64, 64, 3), np.uint8)
-            for name, shown in (("hr", pixels), *((key, pixels[::4, ::4]) for key in study.degradations)):
-                write_png(folder / layout.benchmarks(4) / dataset / name / f"{dataset.lower()}_{index:03d}.png", shown)
+        pictures = {
+            f"{dataset.lower()}_{index:03d}": numpy_stream("picture", dataset, index).integers(
+                0, 256, (64, 64, 3), np.uint8
+            )
+            for index in range(count)
+        }
+        for name, step in (("hr", 1), *((key, 4) for key in study.degradations)):
+            place = folder / layout.benchmarks(4) / dataset / name
+            for image, pixels in pictures.items():
+                write_png(place / f"{image}.png", pixels[::step, ::step])
+            rows = [Row.of(image, pixels[::step, ::step]) for image, pixels in pictures.items()]
+            write_manifest(place / MANIFEST, {}, rows, sealed=True)
     return path
 
 

@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def start(place: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(["tools/demo.sh"], cwd=place, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(["sh", "tools/demo.sh"], cwd=place, stdout=subprocess.PIPE, text=True)
 
 
 def calls(place: Path) -> list[str]:
@@ -75,3 +75,23 @@ def test_a_signal_reaches_snakemake_itself(place: Path) -> None:
             os.sched_yield()
         script.send_signal(signal.SIGTERM)
         assert script.wait(30) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("home", [None, "", "/proc/nowhere"])
+def test_without_a_home_snakemake_gets_one(place: Path, home: str | None) -> None:
+    (place / ".venv/bin/python").write_text('#!/bin/sh\necho "$HOME" >home\n')
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOME", "XDG_"))}
+    environment = kept | ({} if home is None else {"HOME": home}) | {"XDG_CACHE_HOME": "/proc/nowhere"}
+    subprocess.run(["sh", "tools/demo.sh"], cwd=place, env=environment, check=True, timeout=30)
+    found = (place / "home").read_text().strip()
+    assert found == str(place.resolve() / ".snakemake/home")
+    assert Path(found).is_dir()
+
+
+def test_a_home_that_can_be_used_stays(place: Path) -> None:
+    (place / ".venv/bin/python").write_text('#!/bin/sh\necho "$HOME" >home\n')
+    (place / "own").mkdir()
+    environment = os.environ | {"HOME": str(place / "own")}
+    environment.pop("XDG_CACHE_HOME", None)
+    subprocess.run(["sh", "tools/demo.sh"], cwd=place, env=environment, check=True, timeout=30)
+    assert (place / "home").read_text().strip() == str(place / "own")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.networks.tape import Tape
+from harness.regularizers import Batch
 from harness.spec import RunSpec
-from harness.training.batches import Batch
 from harness.training.graph import WARM_UP, Captured, Recorder
 from harness.training.step import Learner
 from tests.training.conftest import tiny_spec
@@ -69,7 +69,7 @@ def test_a_bad_loss_is_noted_at_its_iteration() -> None:
         learner.parameters[0].fill_(torch.nan)
     for iteration in (7, 8):
         learner.step(iteration, batch(iteration))
-    assert float(learner.first_bad) == 7
+    assert learner.first_bad.tolist()[0] == 7
 
 
 class Refusing(Tape):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.datasets.patches import Pack, PackedImage, PackInfo, sample_crops
+from harness.datasets.pack_files import PackedImage, PackInfo
+from harness.datasets.patches import Pack, sample_crops
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 from harness.training.batches import BatchSource

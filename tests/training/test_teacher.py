@@ -42,7 +42,7 @@ def student(name: str, weight: float) -> RunSpec:
 def teach(folder: Path, seed: int, spec_hash: str = HASH) -> Path:
     """Write weights as a run with that hash would."""
     path = folder / f"teacher{seed}.safetensors"
-    save_weights(path, build_network(tiny_spec().network, seed).state_dict(), {"spec_hash": spec_hash})
+    save_weights(path, build_network(tiny_spec().network, seed).state_dict(), {"spec_hash": spec_hash}, sealed=True)
     return path
 
 
@@ -89,7 +89,12 @@ def test_wrong_teachers_are_refused(packs: Path, tmp_path: Path, hints: str) -> 
     assert teacher_of(spec.regularizer) == ("teacher", HASH)
     with pytest.raises(HarnessError, match=f"needs the weights of the run {HASH}"):
         train(spec, where)
-    with pytest.raises(HarnessError, match=r"weights of the run other, but the spec names abab"):
+    with pytest.raises(HarnessError, match=r"weights of the run other, but abab"):
         train(spec, replace(where, teacher=teach(tmp_path, 1, "other")))
     with pytest.raises(HarnessError, match="no such weight file"):
         train(spec, replace(where, teacher=tmp_path / "none.safetensors"))
+    altered = teach(tmp_path, 2)
+    content = altered.read_bytes()
+    altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(HarnessError, match=r"teacher2\.safetensors: not what was written"):
+        train(spec, replace(where, teacher=altered))

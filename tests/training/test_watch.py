@@ -16,7 +16,10 @@ from harness.training.watch import explain_device_errors
             torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB"),
             "lower training.batch_size or training.crop",
         ),
-        (torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"), "check nvidia-smi, then run again"),
+        (
+            torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"),
+            "check nvidia-smi and the system's log, then run again",
+        ),
     ],
 )
 def test_device_errors_are_one_line(error: RuntimeError, advice: str) -> None:

@@ -15,7 +15,9 @@ import pytest
 from harness.foundation.files import exclusive
 from tests.conftest import ROOT
 
-PARTS = ("Snakefile", "environment.yml", "configs", "harness", "profiles", "tools", "workflow")
+PARTS = ("Makefile", "Snakefile", "environment.yml", "configs", "harness", "profiles", "tools", "workflow")
+LOCKED = ("requirements.lock", "pyproject.toml", "tools/install.sh")
+"""What an environment is built from: `make` asks whether it still is."""
 DEMO = "configs/experiments/demo.yaml"
 
 SMALLEST = """
@@ -55,7 +57,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the checkout whose demo is :data:`SMALLEST`."""
+    """A copy of the checkout whose demo is :data:`SMALLEST`.
+
+    It is as archives leave it that keep no modes: nothing can be executed, and where links were are texts.
+    """
 
     root: Path
 
@@ -64,17 +69,24 @@ class Checkout:
         root.mkdir(parents=True)
         for part in PARTS:
             source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, root / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, root / part)
-        (root / ".venv").symlink_to(sys.prefix)
+            files = source.rglob("*") if source.is_dir() else [source]
+            for path in files:
+                target = root / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_symlink():
+                    target.write_text(os.readlink(path))
+                elif path.is_file() and path.suffix != ".pyc":
+                    shutil.copyfile(path, target)
+                    shutil.copystat(path, target)
+                    target.chmod(0o644)
+        install(root)
         (root / DEMO).write_text(SMALLEST)
         return cls(root)
 
     def copy(self, root: Path) -> Checkout:
         """Copy it with all results, times of files included."""
-        shutil.copytree(self.root, root, symlinks=True)
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+        install(root)
         return Checkout(root)
 
     def replace(self, path: str, old: str, new: str) -> None:
@@ -113,6 +125,20 @@ class Checkout:
         return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in paths}
 
 
+def install(root: Path) -> None:
+    """Make ``.venv`` what `make install` finds finished there: the environment that runs the tests."""
+    (root / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.name != ".installed":
+            (root / ".venv" / part.name).symlink_to(part)
+    for name in LOCKED:
+        if not (root / name).exists():
+            shutil.copyfile(ROOT / name, root / name)
+    content = b"".join((root / name).read_bytes() for name in LOCKED)
+    sums = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().strip()
+    (root / ".venv" / ".installed").write_text(f"{sums} {root.resolve()}\n")
+
+
 def environment() -> dict[str, str]:
     """Return the environment of a user without data sets, GPU or settings."""
     dropped = ("HARNESS_", "PYTEST_", "SNAKEMAKE_", "PYTHONPATH")
@@ -121,9 +147,9 @@ def environment() -> dict[str, str]:
 
 
 def run_demo(checkout: Checkout) -> Call:
-    """Run the demo as `make demo` does."""
+    """Run the demo as users do."""
     done = subprocess.run(
-        ["tools/demo.sh"], cwd=checkout.root, env=environment(), text=True, stdout=-1, stderr=-2, timeout=500
+        ["make", "demo"], cwd=checkout.root, env=environment(), text=True, stdout=-1, stderr=-2, timeout=500
     )
     return Call(done.returncode, done.stdout)
 

@@ -22,7 +22,7 @@ def denoised(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout.make(tmp_path_factory.mktemp("denoise") / "checkout")
     content = yaml.safe_load((ROOT / DENOISE).read_text())
     content["variants"], content["seeds"] = ["baseline", "adaptive_dropout"], [0]
-    content["training"] |= {"iterations": 25, "batch_size": 4, "crop": 16, "patch": 16, "heldout_images": 4}
+    content["training"] |= {"iterations": 26, "batch_size": 4, "crop": 16, "patch": 16, "heldout_images": 4}
     content["evaluation"] |= {"degradations": ["gaussian15"], "metrics": ["psnr_rgb"]}
     (checkout.root / DENOISE).write_text(yaml.safe_dump(content))
     call = checkout.snakemake("--cores", "2", "--configfile", DENOISE)

@@ -22,7 +22,7 @@ LONGEST = 3.0  # seconds from the start of the last of them to the kill
 def start_and_kill(checkout: Checkout, jobs: int, seconds: float) -> bool:
     """Kill the demo, and all it started, some seconds after its n-th job began; return whether it was still at work."""
     script = subprocess.Popen(
-        ["tools/demo.sh"],
+        ["sh", "tools/demo.sh"],
         cwd=checkout.root,
         env=environment(),
         text=True,

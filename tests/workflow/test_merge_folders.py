@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import errno
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
+from harness.evaluation.evaluate import COLUMNS, write_metrics
+from harness.foundation import files as foundation_files
 from harness.foundation.errors import HarnessError
+from harness.foundation.sums import seal_json, seal_text
 from harness.networks.weights import save_weights
 from harness.spec import RunSpec
+from harness.training.history import Row, write_history
+from harness.training.state import Snapshot, StateFolder
 from harness.workflow.merge import merge
 from tests.training.conftest import tiny_spec
 
@@ -18,21 +24,24 @@ from tests.training.conftest import tiny_spec
 def write_run(results: Path, spec: RunSpec, value: float = 1.0, seconds: float = 10.0) -> Path:
     """A finished run and its metrics; ``value`` stands for what it learned."""
     folder = results / "runs" / f"srresnet_small.baseline.s{spec.seed}.{spec.hash[:8]}"
-    save_weights(folder / "weights.safetensors", {"w": torch.full((3,), value)}, {"spec_hash": spec.hash})
-    (folder / "history.csv").write_text(f"iteration,loss\n30,{value}\n")
+    write_history(folder / "history.csv", [Row(0, None, None, None, None, value)])
     record = {"spec": spec.model_dump(mode="json"), "spec_hash": spec.hash, "seconds": seconds}
-    (folder / "run.json").write_text(json.dumps(record))
-    metrics = results / "metrics" / folder.name
-    metrics.mkdir(parents=True)
-    (metrics / "12345678.parquet").write_bytes(f"psnr {value}".encode())
+    seal_json(folder / "run.json", record | {"images_per_second": 1.0, "hardware": {"device": "cpu"}})
+    weights = {"w": torch.full((3,), value)}
+    save_weights(folder / "weights.safetensors", weights, {"spec_hash": spec.hash}, sealed=True)
+    write_rows(results / "metrics" / folder.name / "12345678.parquet", value)
     return folder
 
 
-def write_state(results: Path, spec: RunSpec, content: bytes = b"state") -> Path:
-    path = results / "state" / spec.hash / "iteration-000000010.state"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    return path
+def write_rows(path: Path, value: float) -> None:
+    """One row of metrics."""
+    cells = dict.fromkeys(COLUMNS, "x") | {"seed": 0, "value": value, "status": "ok"}
+    write_metrics(pd.DataFrame([cells]), path, sealed=True)
+
+
+def write_state(results: Path, spec: RunSpec, value: float = 1.0) -> Path:
+    StateFolder(results / "state" / spec.hash).write(Snapshot(10, {"w": torch.tensor(value)}, {"spec": spec.hash}))
+    return results / "state" / spec.hash / "iteration-000000010.state"
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -91,7 +100,7 @@ def test_two_sources_that_contradict_each_other(machines: list[Path], tmp_path: 
 def test_metrics_that_differ_are_a_conflict_of_their_own(machines: list[Path], tmp_path: Path) -> None:
     merge(machines, tmp_path / "all")
     path = next((machines[0] / "metrics").rglob("*.parquet"))
-    path.write_bytes(b"psnr 9")
+    write_rows(path, 9.0)
     found = merge(machines, tmp_path / "all")
     assert found.problems == [f"{path}: other bytes than {tmp_path / 'all' / path.relative_to(machines[0])}; "
                               "delete the one that is wrong"]  # fmt: skip
@@ -112,11 +121,11 @@ def test_broken_runs_are_named(damage: str, expected: str, tmp_path: Path) -> No
     if damage == "rename":
         run = run.rename(run.with_name("srresnet_small.baseline.s0.00000000"))
     elif damage == "spec":
-        (run / "run.json").write_text('{"spec": {"seed": 1}}')
+        seal_text(run / "run.json", '{"spec": {"seed": 1}}')
     elif damage == "weights":
         (run / "weights.safetensors").write_bytes((run / "weights.safetensors").read_bytes()[:-4])
     elif damage == "foreign":
-        save_weights(run / "weights.safetensors", {"w": torch.zeros(1)}, {"spec_hash": "12"})
+        save_weights(run / "weights.safetensors", {"w": torch.zeros(1)}, {"spec_hash": "12"}, sealed=True)
     else:
         (run / "history.csv").unlink()
     found = merge([tmp_path / "one"], tmp_path / "all")
@@ -132,12 +141,13 @@ def test_states_come_only_when_asked_for_and_only_of_unfinished_runs(machines: l
     begun, both = tiny_spec(seed=5), tiny_spec(seed=6)
     state = write_state(machines[0], begun)
     write_state(machines[0], both)
-    own = write_state(into, both, b"own")
+    own = write_state(into, both, 2.0)
+    before = own.read_bytes()
     merge(machines, into)
     assert not (into / "state" / begun.hash).exists()
     found = merge(machines, into, with_state=True)
     assert found.copied == [state.relative_to(machines[0])]
-    assert own.read_bytes() == b"own"
+    assert own.read_bytes() == before
     assert len(found.unfinished) == 1
     assert both.hash in found.unfinished[0]
 
@@ -155,3 +165,76 @@ def test_folders_without_results_and_the_target_itself_are_refused(machines: lis
         merge([tmp_path], tmp_path / "all")
     with pytest.raises(HarnessError, match="the folder to merge into"):
         merge(machines, machines[0])
+
+
+@pytest.mark.parametrize("moment", range(17))
+def test_an_interrupted_merge_goes_on(
+    moment: int, machines: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight files and their sums are synced one after the other; the disk fills up at each of them in turn."""
+    into, synced = tmp_path / "all", 0
+    sync = foundation_files._fsync
+
+    def full(path: Path) -> None:
+        nonlocal synced
+        synced += path.is_file()
+        if synced > moment:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(path)
+
+    monkeypatch.setattr(foundation_files, "_fsync", full)
+    if moment < 16:
+        with pytest.raises(HarnessError, match="the disk is full; free some space and run again"):
+            merge(machines, into)
+    monkeypatch.undo()
+    found = merge(machines, into)
+    assert found.problems == []
+    assert files(into) == files(machines[0]) | files(machines[1]), "nothing is missing, no sum and no file"
+
+
+@pytest.mark.parametrize("damage", ["flip", "empty", "foreign"])
+@pytest.mark.parametrize("sums", [True, False], ids=["sums", "old"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "run.json", "12345678.parquet"])
+def test_damaged_files_are_never_copied_and_never_in_the_way(
+    name: str, sums: bool, damage: str, machines: list[Path], tmp_path: Path
+) -> None:
+    (path,) = machines[0].rglob(name)
+    good = path.read_bytes()
+    flipped = good[:-1] + bytes([good[-1] ^ 1]) if path.suffix == ".parquet" else bytes([good[0] ^ 1]) + good[1:]
+    other = next(machines[1].rglob(name)).read_bytes()
+    bad = {"flip": flipped, "empty": b"", "foreign": other}[damage]
+    if damage == "foreign" and (not sums or bad == good):
+        bad = b"{}"  # without a sum, rows and losses of another run cannot be told from its own
+    path.write_bytes(bad)
+    if not sums:
+        for one in tmp_path.rglob("*.sha256"):
+            one.unlink()
+    into = tmp_path / "all"
+    found = merge(machines[:1], into)
+    assert len(found.problems) == 1
+    assert name in found.problems[0] or path.parent.name in found.problems[0]
+    assert not list(into.rglob(name))
+
+    bad_copy = into / path.relative_to(machines[0])
+    bad_copy.parent.mkdir(parents=True, exist_ok=True)
+    bad_copy.write_bytes(bad)  # as an earlier version copied it
+    path.write_bytes(good)
+    found = merge(machines[:1], into)
+    assert found.problems == []
+    assert found.replaced == [path.relative_to(machines[0])]
+    assert files(into) == files(machines[0])
+    assert merge(machines[:1], into).copied == []
+
+
+def test_damaged_states_stay_where_they_are(machines: list[Path], tmp_path: Path) -> None:
+    begun, foreign = write_state(machines[0], tiny_spec(seed=5)), write_state(machines[0], tiny_spec(seed=6))
+    foreign.write_bytes(begun.read_bytes())
+    begun.write_bytes(begun.read_bytes()[:-1])
+    found = merge(machines, tmp_path / "all", with_state=True)
+    assert sorted(found.problems) == sorted(
+        [
+            f"{begun}: truncated or corrupted; delete it there",
+            f"{foreign}: a state of the run {begun.parent.name[:8]}; delete it there",
+        ]
+    )
+    assert not (tmp_path / "all" / "state").exists()

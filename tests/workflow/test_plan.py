@@ -66,9 +66,9 @@ def test_a_pipe_into_the_log_keeps_the_status_of_the_job(tmp_path: Path) -> None
 def test_digests_follow_the_code_of_the_stage() -> None:
     plan = Plan(ROOT / DEMO)
     digests = {plan.code(stage) for stage in ("pack", "benchmark", "train", "evaluate", "report")}
-    digests |= {plan.training_code(variant) for variant in ("baseline", "dropout", "simple_align")}
+    digests |= {plan.training_code("srresnet_tiny", variant) for variant in ("baseline", "dropout", "simple_align")}
     assert len(digests) == 8
-    assert plan.training_code("simple_align") == plan.training_code("two_views")
+    assert plan.training_code("srresnet_tiny", "simple_align") == plan.training_code("srresnet_tiny", "two_views")
 
 
 def test_planning_imports_no_torch() -> None:
@@ -97,6 +97,7 @@ def test_needs_are_read_off_the_jobs() -> None:
 def test_gpus_are_counted_before_the_first_job(
     limit: int | None, visible: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # no nvidia-smi that knows how many there are
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     needs = preflight.Needs((), training=True, evaluation=False)
     problems = preflight.problems(load_experiment(ROOT / DEFAULT), needs, limit)

@@ -30,7 +30,7 @@ rule ablation:
     message:
         f"{experiment.name}: ablation {{wildcards.study}}"
     shell:
-        "python -m harness ablation {params.experiment:q} {wildcards.study} 2>&1 | tee {log}"
+        "python -m harness ablation {params.experiment:q} {wildcards.study:q} 2>&1 | tee {log:q}"
 
 
 rule ablations:

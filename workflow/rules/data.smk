@@ -7,6 +7,8 @@ rule pack:
         "results/training_data/{dataset}/pixels.bin",
     log:
         "results/logs/pack/{dataset}.log",
+    wildcard_constraints:
+        dataset=experiment.names,
     conda:
         "../../environment.yml"
     threads: 4
@@ -20,7 +22,7 @@ rule pack:
     message:
         "decode {wildcards.dataset} for training"
     shell:
-        "python -m harness pack {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
+        "python -m harness pack {params.experiment:q} {wildcards.dataset:q} --jobs {threads} 2>&1 | tee {log:q}"
 
 
 rule benchmark:
@@ -49,7 +51,7 @@ rule benchmark:
     message:
         "degrade {wildcards.dataset}"
     shell:
-        "python -m harness benchmark {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
+        "python -m harness benchmark {params.experiment:q} {wildcards.dataset:q} --jobs {threads} 2>&1 | tee {log:q}"
 
 
 rule photographs:
@@ -73,7 +75,7 @@ rule photographs:
     message:
         "take photographs of {wildcards.dataset}"
     shell:
-        "python -m harness benchmark {params.experiment:q} {wildcards.dataset} --jobs {threads} 2>&1 | tee {log}"
+        "python -m harness benchmark {params.experiment:q} {wildcards.dataset:q} --jobs {threads} 2>&1 | tee {log:q}"
 
 
 rule benchmarks:

@@ -21,10 +21,12 @@ rule evaluate_run:
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
+        attempt=lambda wildcards: experiment.attempt(wildcards.run),
     message:
         "evaluate {wildcards.run}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --run {wildcards.run} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --run {wildcards.run:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_reference:
@@ -45,10 +47,12 @@ rule evaluate_reference:
     params:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
+        attempt=lambda wildcards: experiment.attempt(wildcards.reference),
     message:
         "evaluate {wildcards.reference}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_external:
@@ -70,8 +74,10 @@ rule evaluate_external:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         experiment=experiment.path,
-        code=experiment.code("evaluate"),
+        code=lambda wildcards: experiment.external_code(wildcards.external),
+        attempt=lambda wildcards: experiment.attempt(wildcards.external),
     message:
         "evaluate {wildcards.external}"
     shell:
-        "python -m harness evaluate {params.experiment:q} --external {wildcards.external} 2>&1 | tee {log}"
+        "python -m harness evaluate {params.experiment:q} --external {wildcards.external:q}"
+        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"

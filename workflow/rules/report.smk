@@ -19,7 +19,7 @@ rule aggregate:
     message:
         f"{experiment.name}: merge metrics"
     shell:
-        "python -m harness aggregate {params.experiment:q} 2>&1 | tee {log}"
+        "python -m harness aggregate {params.experiment:q} 2>&1 | tee {log:q}"
 
 
 rule tables:
@@ -42,7 +42,7 @@ rule tables:
     message:
         f"{experiment.name}: write tables"
     shell:
-        "python -m harness tables {params.experiment:q} 2>&1 | tee {log}"
+        "python -m harness tables {params.experiment:q} 2>&1 | tee {log:q}"
 
 
 rule figures:
@@ -66,7 +66,7 @@ rule figures:
     message:
         f"{experiment.name}: draw figures"
     shell:
-        "python -m harness figures {params.experiment:q} 2>&1 | tee {log}"
+        "python -m harness figures {params.experiment:q} 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -94,4 +94,4 @@ rule report:
     message:
         f"{experiment.name}: write the report"
     shell:
-        "python -m harness report {params.experiment:q} 2>&1 | tee {log}"
+        "python -m harness report {params.experiment:q} 2>&1 | tee {log:q}"

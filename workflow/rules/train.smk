@@ -24,12 +24,12 @@ rule train_run:
         runtime=lambda wildcards, attempt: experiment.training_minutes * attempt,
     params:
         experiment=experiment.path,
-        code=lambda wildcards: experiment.training_code(wildcards.variant),
+        code=lambda wildcards: experiment.training_code(wildcards.network, wildcards.variant),
     message:
         "train {wildcards.network} with {wildcards.variant}, seed {wildcards.seed}"
     shell:
-        "python -m harness train {params.experiment:q}"
-        " --run {wildcards.network}.{wildcards.variant}.s{wildcards.seed}.{wildcards.hash} 2>&1 | tee -a {log}"
+        "python -m harness train {params.experiment:q} --run {wildcards.network:q}.{wildcards.variant:q}"
+        ".s{wildcards.seed:q}.{wildcards.hash:q} 2>&1 | tee -a {log:q}"
 
 
 use rule train_run as train_other with:

@@ -9,25 +9,37 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from harness.regularizers.conformance import places
 from harness.regularizers.conformance.trial import GROUND_TRUTHS, Case, Trial
 
 ITERATION = 30
 _PROCESSES = 2
 _SECONDS = 900
 _TOLERANCE = 1e-3  # relative to the largest value: sums of float32 in another order
+_PARTS = ("output", "penalty")
+_SUMMED = 0.02  # how near to a half the penalty of a half of the images is that of a sum over them
 
 
-def two_processes_equal_one(cases: Mapping[str, Case]) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Part:
+    """One term of the loss and its gradients, none if it has none."""
+
+    loss: Tensor
+    gradients: list[Tensor]
+
+
+def two_processes_equal_one(cases: Mapping[str, Case]) -> Iterator[tuple[str, str]]:
     """Compare loss and gradients of one batch in one process and shared by two, for each case by its name.
 
     Yields:
-        Problems, one line each.
+        Names of cases with their problems, one line each.
     """
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cases").write_bytes(pickle.dumps(dict(cases)))
@@ -40,23 +52,48 @@ def two_processes_equal_one(cases: Mapping[str, Case]) -> Iterator[str]:
             if not shared.is_file():
                 reason = Path(folder) / "problem"
                 known = reason.read_text() if reason.is_file() else f"nothing comes within {_SECONDS} s"
-                yield f"on {name}: in two processes: {known}"
+                yield name, f"in two processes: {known}"
                 return
-            yield from (f"on {name}: {problem}" for problem in _differences(case, torch.load(shared)))
+            yield from ((name, problem) for problem in _differences(case, torch.load(shared)))
 
 
-def _differences(case: Case, shared: list[Tensor]) -> Iterator[str]:
-    alone = _loss_and_gradients(Trial(case))
-    scale = max((float(tensor.abs().max()) for tensor in alone[1:]), default=0.0)
-    if not torch.allclose(alone[0], shared[0], rtol=_TOLERANCE):
-        yield "in two processes the mean of the losses differs; penalties: the mean over processes must be the batch's"
-    if any(float((one - two).abs().max()) > _TOLERANCE * scale for one, two in zip(alone[1:], shared[1:], strict=True)):
-        yield "in two processes the mean of the gradients differs; use mean_over_processes for statistics of the batch"
+def _differences(case: Case, shared: dict[str, list[Tensor]]) -> Iterator[str]:
+    for name, alone in _parts(Trial(case)).items():
+        loss, *gradients = shared[name]
+        whole = float(alone.loss)
+        if abs(float(loss) - whole) > _TOLERANCE * abs(whole):
+            yield _other_loss(name, float(loss), whole)
+        scale = max((float(tensor.abs().max()) for tensor in alone.gradients), default=0.0)
+        pairs = zip(alone.gradients, gradients, strict=True)
+        if any(float((one - two).abs().max()) > _TOLERANCE * scale for one, two in pairs):
+            yield (
+                f"in two processes the mean of the gradients of the {name} differs; use mean_over_processes for "
+                "statistics of the batch"
+            )
 
 
-def _loss_and_gradients(trial: Trial) -> list[Tensor]:
-    step = trial.step(ITERATION)
-    return [step.loss.float(), *(gradient for gradient in step.gradients if gradient is not None)]
+def _other_loss(name: str, shared: float, alone: float) -> str:
+    if name == "penalty" and alone and abs(shared / alone * _PROCESSES - 1) < _SUMMED:
+        return (
+            "in two processes the penalty is half of what it is in one: it is a sum over images; take the mean, or "
+            "multiply by process_count()"
+        )
+    return f"in two processes the mean of the {name} differs; penalties: the mean over processes must be the batch's"
+
+
+def _parts(trial: Trial) -> dict[str, _Part]:
+    """Return loss and gradients of the output and of the penalty apart: the one would hide the other."""
+    trial.prepare(ITERATION)
+    passed = trial.forward()
+    penalty = passed.total - passed.loss if passed.penalty is None else torch.as_tensor(passed.penalty)
+    return {name: _part(loss, trial) for name, loss in zip(_PARTS, (passed.loss, penalty), strict=True)}
+
+
+def _part(loss: Tensor, trial: Trial) -> _Part:
+    if not loss.requires_grad:
+        return _Part(loss.float(), [])
+    gradients = torch.autograd.grad(loss, trial.parameters, allow_unused=True, retain_graph=True)
+    return _Part(loss.detach().float(), [gradient for gradient in gradients if gradient is not None])
 
 
 def _main(folder: Path) -> None:
@@ -73,20 +110,22 @@ def _main(folder: Path) -> None:
 def _process(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     own = range(rank * GROUND_TRUTHS // _PROCESSES, (rank + 1) * GROUND_TRUTHS // _PROCESSES)
+    cases: dict[str, Case] = pickle.loads((folder / "cases").read_bytes())
+    case = next(iter(cases.values()))
     try:
-        cases: dict[str, Case] = pickle.loads((folder / "cases").read_bytes())
         dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=_PROCESSES)
         for number, case in enumerate(cases.values()):
-            views = case.regularizer(case.options).views
-            tensors = _loss_and_gradients(Trial(case, [v * GROUND_TRUTHS + row for v in range(views) for row in own]))
-            for tensor in tensors:
-                dist.all_reduce(tensor)
-                tensor /= _PROCESSES
+            means: dict[str, list[Tensor]] = {}
+            for name, part in _parts(Trial(case, case.rows(own))).items():
+                means[name] = [part.loss.clone(), *part.gradients]
+                for tensor in means[name]:
+                    dist.all_reduce(tensor)
+                    tensor /= _PROCESSES
             if rank == 0:
-                torch.save(tensors, folder / f"{number}.pt")
+                torch.save(means, folder / f"{number}.pt")
         dist.destroy_process_group()
     except Exception as error:
-        (folder / "problem").write_text(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        (folder / "problem").write_text(places.told(case.regularizer, error))
         raise SystemExit(1) from None
 
 

@@ -13,7 +13,17 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import annotate, widest_scope
-from harness.reporting.figures.style import BASELINE_COLOR, COLUMN, MARKERS, PAGE, PALETTE, save, styled
+from harness.reporting.figures.style import (
+    BASELINE_COLOR,
+    COLUMN,
+    MARKERS,
+    PAGE,
+    PALETTE,
+    drawable,
+    legend_above,
+    save,
+    styled,
+)
 from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import MetricLabel, metric_label, short_degradation
 
@@ -70,9 +80,9 @@ def factor_figure(
                 top.set_xticks(range(len(names)), [])
             if len(levels) > 1:
                 top.set_title(network, loc="left")
-        axes[-1].set_xlabel(factor.name)
+        axes[-1].set_xlabel(drawable(factor.name))
         handles, texts = axes[0].get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside upper center", ncols=max(2, int(width / 1.4)))
+        legend_above(figure, dict(zip(texts, handles, strict=True)), max(2, int(width / 1.4)))
         return save(figure, folder, name)
 
 
@@ -103,7 +113,8 @@ def _effects(
             beside = 0.0 if numeric else 0.12 + 0.3 * place / len(datasets)
             look: dict[str, Any] = {"color": PALETTE[(place + 1) % len(PALETTE)], "markersize": 2.6, "linewidth": 0.5}
             marker = MARKERS[(place + 1) % len(MARKERS)]
-            axis.plot(at + beside, cells["difference"], marker, linestyle=":" if numeric else "", label=dataset, **look)
+            look |= {"linestyle": ":" if numeric else "", "label": drawable(dataset)}
+            axis.plot(at + beside, cells["difference"], marker, **look)
     cells = _last(rows, scope, names)
     value = cells["difference"].to_numpy(np.float64)
     error = np.abs(np.stack([value - cells["low"], cells["high"] - value]).astype(np.float64))
@@ -135,7 +146,7 @@ def _effects(
     axis.grid(axis="y")
     axis.margins(x=0.05, y=0.12)
     unit = f", {label.unit}" if label.unit else ""
-    axis.set_ylabel(f"{label.title}{unit}:\ndifference to\n{study.baseline}")
+    axis.set_ylabel(f"{label.title}{unit}:\ndifference to\n{drawable(study.baseline)}")
 
 
 def _number(value: float | None) -> float:
@@ -164,12 +175,13 @@ def _map(
     for place in range(len(lines) - 1):
         if AVERAGE in (lines[place][2], lines[place + 1][2]):
             axis.axhline(place + 0.5, color="white", linewidth=1.5)
-    axis.set_yticks(range(len(lines)), [text for _, _, text in lines])
+    axis.set_yticks(range(len(lines)), [drawable(text) for _, _, text in lines])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
 
 
 def _name_levels(axis: Axes, names: list[str], turned: bool) -> None:
+    names = [drawable(name) for name in names]
     if turned:
         axis.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     else:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from harness.foundation.errors import HarnessError
-from harness.foundation.images import Pixels, read_rgb
+from harness.foundation.images import Pixels
 from harness.foundation.yamlfile import validate
 from harness.reporting.figures import gallery as crops
 from harness.reporting.figures.cost import quality_against_cost
@@ -100,18 +98,33 @@ def write_gallery(
     """Draw the gallery: the chosen images, upscaled anew by the trained networks on the CPU."""
     strips = []
     for case in crops.choose_cases(laid_out, study, study.metrics[0]):
-        truth = read_rgb(benchmarks / case.dataset / "hr" / f"{case.image}.png")
-        degraded = read_rgb(benchmarks / case.dataset / case.degradation / f"{case.image}.png")
+        truth, degraded = (_image(benchmarks, case, name) for name in ("hr", case.degradation))
         upscale = upscalers(case, study, records)
         strips.append(crops.make_strip(case, truth, degraded, upscale, study.scale))
     return crops.draw_gallery(strips, study.metrics[0], folder)
 
 
+def _image(benchmarks: Path, case: crops.Case, folder: str) -> Pixels:
+    """Return the image of a case from one folder of its dataset, if its pixels are those of the manifest."""
+    from harness.datasets.benchmark import read_benchmark
+    from harness.evaluation.sets import Unreadable, load_verified
+
+    entries = {image.name: image for image in read_benchmark(benchmarks, case.dataset, folder)}
+    pixels = load_verified(entries, case.image, benchmarks / case.dataset / folder)
+    if isinstance(pixels, Unreadable):
+        raise pixels
+    return pixels
+
+
 def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
-    """Return each method's function of a whole image, None for what has no weights."""
+    """Return each method's function of a whole image, None for what has no weights.
+
+    Raises:
+        HarnessError: weights are there, but damaged or of another run.
+    """
     from harness.evaluation.external import load_external
-    from harness.evaluation.trained import load_network
-    from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler, exact_float32
+    from harness.evaluation.trained import control_upscaler, load_network
+    from harness.evaluation.upscalers import NetworkUpscaler, Upscaler, exact_float32
 
     def apply(upscaler: Upscaler) -> Callable[[Pixels], Pixels]:
         def run(pixels: Pixels) -> Pixels:
@@ -124,16 +137,13 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
     for method in study.methods_of(case.network):
         key = (case.network, method, case.seed)
         if method in study.references:
-            found[method] = apply(ReferenceUpscaler(method, study.scale))
+            found[method] = apply(control_upscaler(study.control(method, case.network), study.scale))
             continue
-        try:
-            if model := study.external(method):
+        found[method] = None
+        if model := study.external(method):
+            if model.weights.is_file():
                 found[method] = apply(NetworkUpscaler(load_external(model, study.scale), study.scale, "cpu"))
-                continue
-            spec = validate(records.documents[key]["spec"], RunSpec, "run.json", "spec")
-            network = load_network(spec, records.folders[key] / "weights.safetensors")
-        except (KeyError, ValidationError, HarnessError):
-            found[method] = None
-            continue
-        found[method] = apply(NetworkUpscaler(network, study.scale, "cpu"))
+        elif key in records.folders and (weights := records.folders[key] / "weights.safetensors").is_file():
+            spec = validate(records.documents[key]["spec"], RunSpec, str(weights.with_name("run.json")), "spec")
+            found[method] = apply(NetworkUpscaler(load_network(spec, weights), study.scale, "cpu"))
     return found

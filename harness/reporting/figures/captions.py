@@ -5,15 +5,16 @@ from __future__ import annotations
 CAPTIONS = {
     "gains": (
         "Difference to the baseline per degradation, averaged over data sets, with 95% intervals. A red cross "
-        "marks a cell that failed or is missing."
+        "marks a cell that failed, is missing or is infinite."
     ),
     "heatmap": (
-        "Difference to the baseline on each data set and degradation. A red cross marks a cell that failed or is "
-        "missing."
+        "Difference to the baseline on each data set and degradation. A red cross marks a cell that failed, is "
+        "missing or is infinite."
     ),
     "forest": (
         "Paired differences to the baseline with 95% intervals, averaged over degradations. Filled markers are "
-        "significant after Holm's correction; a red cross on the zero line marks a cell that failed or is missing."
+        "significant after Holm's correction; a red cross on the zero line marks a cell that failed, is missing or is "
+        "infinite."
     ),
     "ranks": (
         "How often each method takes each rank when seeds and images are drawn anew: a ranking that depends on "
@@ -22,7 +23,8 @@ CAPTIONS = {
     "gallery": (
         "Crops chosen by rule: the image and degradation with the largest mean gain of the regularizers over the "
         "baseline, the median one and the one with the largest loss; in each, the window where the results differ "
-        "most. Scores are of the whole image, mean over seeds; the pixels are those of the first seed."
+        "most. The number in each heading is that mean gain: over the baseline, not over bicubic. Scores are of the "
+        "whole image, mean over seeds; the pixels are those of the first seed."
     ),
     "curves": (
         "Training L1 loss (averaged over neighbouring iterations), L1 loss of the averaged weights on the fixed "

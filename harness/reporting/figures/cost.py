@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.reporting.figures.gains import widest_scope
-from harness.reporting.figures.style import BAD, COLUMN, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, COLUMN, MethodStyle, legend_above, save, styled
 from harness.reporting.rows.compared import Study
 from harness.reporting.rows.labels import MetricLabel, method_label, metric_label
 from harness.reporting.statistics.summary import COMPARED
@@ -40,6 +40,8 @@ def quality_against_cost(
                 cell = inside[(inside["method"] == method) & (inside["column"] == last)]
                 cost = costs[(costs["network"] == network) & (costs["method"] == method)]
                 state = "missing" if cell.empty else str(cell["state"].iloc[0])
+                if state in COMPARED and np.isinf(cell["mean"].iloc[0]):
+                    state = "infinite"
                 if state not in COMPARED or cost.empty:
                     if method not in study.seedless:
                         reason = "not trained yet" if cost.empty else state
@@ -62,8 +64,7 @@ def quality_against_cost(
         for axis in axes.flat:
             found, names = axis.get_legend_handles_labels()
             handles |= dict(zip(names, found, strict=True))
-        if handles:
-            figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2 * across)
+        legend_above(figure, handles, 2 * across)
         return save(figure, folder, name)
 
 

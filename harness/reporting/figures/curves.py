@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 
-from harness.reporting.figures.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, PAGE, MethodStyle, legend_above, save, styled
 from harness.reporting.rows.compared import Study
 from harness.reporting.rows.labels import method_label
 from harness.reporting.rows.run_records import key_of
@@ -49,14 +50,14 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
                     axis.set_ylim(bottom=0)
                 elif _spans_decades(axis):
                     axis.set_yscale("log")
+                    axis.yaxis.set_major_formatter(LogFormatter())  # the usual ones write mathematics
+                    axis.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
                     axis.tick_params(axis="y", which="minor", labelsize=6)
             if len(networks) > 1:
                 axes[row][0].set_title(network, loc="left")
         lines = [line for row in axes for line in row[1].lines]
         handles = {line.get_label(): line for line in lines if not str(line.get_label()).startswith("_")}
-        names = list(handles)
-        if names:
-            figure.legend([handles[key] for key in names], names, loc="outside upper center", ncols=min(len(names), 5))
+        legend_above(figure, {str(key): handle for key, handle in handles.items()}, 5)
         return save(figure, folder, name)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.reporting.figures.style import BAD, COLUMN, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.gains import nothing_beside
+from harness.reporting.figures.style import BAD, COLUMN, PAGE, MethodStyle, drawable, legend_above, save, say, styled
 from harness.reporting.rows.compared import AVERAGE, REAL, Study
 from harness.reporting.rows.labels import method_label, metric_label, short_degradation
 
@@ -30,6 +31,9 @@ def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name:
     step = 0.8 / max(len(methods), 1)
     height = 0.8 + len(study.networks) * (0.25 + len(scopes) * max(0.3, 0.13 * len(methods)))
     with styled(PAGE * 0.75, height) as figure:
+        if not methods:
+            say(figure, nothing_beside(study))
+            return save(figure, folder, name)
         axes = figure.subplots(len(study.networks), 1, sharex=True, squeeze=False)[:, 0]
         for axis, network in zip(axes, study.networks, strict=True):
             for place, method in enumerate(methods):
@@ -43,7 +47,7 @@ def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name:
                     ]
                     _whisker(axis, cell, y, method, look, first=row == 0)
             axis.axvline(0, color="#1c1e21", linewidth=0.7)
-            axis.set_yticks(range(len(scopes)), scopes)
+            axis.set_yticks(range(len(scopes)), [drawable(scope) for scope in scopes])
             axis.set_ylim(len(scopes) - 0.5, -0.5)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
@@ -54,7 +58,7 @@ def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name:
         where = "average over degradations" if column == AVERAGE else short_degradation(column)
         axes[-1].set_xlabel(f"{label.title}: difference to {study.baseline}{unit}, {where}; filled: significant")
         handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 5) or 1)
+        legend_above(figure, dict(zip(names, handles, strict=True)), 5)
         return save(figure, folder, name)
 
 
@@ -99,14 +103,15 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
                 axis.barh(range(len(methods)), share, left=left, color=shades[rank], edgecolor="white", label=label)
                 left += share
             for place in np.flatnonzero(left == 0):
-                axis.text(0.02, place, "no complete values", va="center", color=BAD, fontsize=6.5)
+                reason = "no complete values" if len(methods) > 1 else "the only method: nothing to rank"
+                axis.text(0.02, place, reason, va="center", color=BAD, fontsize=6.5)
             axis.set_yticks(range(len(methods)), [method_label(method) for method in methods])
             axis.set_ylim(len(methods) - 0.5, -0.5)
             axis.set_xlim(0, 1)
-            axis.set_xlabel("share of bootstrap draws" + ("" if scope == AVERAGE else f", {scope}"))
+            axis.set_xlabel("share of bootstrap draws" + ("" if scope == AVERAGE else f", {drawable(scope)}"))
             axis.tick_params(axis="y", length=0)
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
         handles, names = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, names, title="rank", loc="outside upper center", ncols=min(most, 9), handlelength=1)
+        legend_above(figure, dict(zip(names, handles, strict=True)), 9, title="rank", handlelength=1)
         return save(figure, folder, name)

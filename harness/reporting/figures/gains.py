@@ -11,9 +11,11 @@ import pandas as pd
 from matplotlib import colors
 from matplotlib.axes import Axes
 
-from harness.reporting.figures.style import BAD, PAGE, MethodStyle, save, styled
+from harness.reporting.figures.style import BAD, PAGE, MethodStyle, drawable, legend_above, save, say, styled
 from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import MetricLabel, explain_letters, method_label, metric_label, short_degradation
+
+_TOGETHER = 10  # methods beside each other in a panel of bars
 
 
 def widest_scope(rows: pd.DataFrame) -> str:
@@ -25,7 +27,7 @@ def widest_scope(rows: pd.DataFrame) -> str:
 def gain_bars(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "gains") -> list[Path]:
     """Draw the difference to the baseline per degradation with 95% intervals, one panel per network.
 
-    A cell that failed or is missing is marked with a cross on the zero line.
+    A cell that has no difference is marked with a cross on the zero line. Many methods take several panels.
     """
     label = metric_label(metric)
     rows = summary[summary["metric"] == metric]
@@ -33,10 +35,18 @@ def gain_bars(summary: pd.DataFrame, study: Study, metric: str, folder: Path, na
     columns = [name for name in (*study.degradations, AVERAGE) if (rows["column"] == name).any()]
     look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     networks = study.networks
-    with styled(PAGE, 0.5 + 2.0 * len(networks)) as figure:
-        axes = figure.subplots(len(networks), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for axis, network in zip(axes, networks, strict=True):
-            methods = [name for name in study.methods_of(network) if name != study.baseline]
+    panels = [
+        (network, methods[start : start + _TOGETHER])
+        for network in networks
+        if (methods := [name for name in study.methods_of(network) if name != study.baseline])
+        for start in range(0, len(methods), _TOGETHER)
+    ]
+    with styled(PAGE, 0.5 + 2.0 * max(len(panels), 1)) as figure:
+        if not panels:
+            say(figure, nothing_beside(study))
+            return save(figure, folder, name)
+        axes = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        for axis, (network, methods) in zip(axes, panels, strict=True):
             _bars(axis, rows[rows["network"] == network], methods, columns, look, label)
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
@@ -46,8 +56,13 @@ def gain_bars(summary: pd.DataFrame, study: Study, metric: str, folder: Path, na
         shown = [name for name in study.all_methods if name != study.baseline]
         handles = {handle.get_label(): handle for axis in axes for handle in axis.containers if handle.get_label()}
         keep = [method_label(name) for name in shown if method_label(name) in handles]
-        figure.legend([handles[key] for key in keep], keep, loc="outside upper center", ncols=min(len(keep), 6))
+        legend_above(figure, {key: handles[key] for key in keep}, 6)
         return save(figure, folder, name)
+
+
+def nothing_beside(study: Study) -> str:
+    """Return what figures of differences say where there are none."""
+    return f"{method_label(study.baseline)} is the only method: there is no difference to show"
 
 
 def _bars(
@@ -89,6 +104,9 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
     across = 2 if len(panels) > 1 else 1
     down = -(-len(panels) // across)
     with styled(PAGE, max(2.2, 0.75 + down * (0.45 + 0.24 * len(scopes)))) as figure:
+        if not panels:
+            say(figure, nothing_beside(study))
+            return save(figure, folder, name)
         axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
@@ -104,7 +122,7 @@ def gain_heatmap(summary: pd.DataFrame, study: Study, metric: str, folder: Path,
             axis.set_title(title, loc="left")
             axis.set_xticks(range(len(columns)), [short_degradation(name) for name in columns], rotation=45, ha="right")
             axis.tick_params(labelbottom=place + across >= len(panels))
-            axis.set_yticks(range(len(scopes)), scopes)
+            axis.set_yticks(range(len(scopes)), [drawable(scope) for scope in scopes])
             axis.tick_params(length=0)
             axis.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes.ravel().tolist(), shrink=0.9, pad=0.01, aspect=25)

@@ -1,7 +1,8 @@
-"""Crops to look at: the images with the largest gain, the median gain and the largest loss, never chosen by hand."""
+"""Crops to look at: the largest gain over the baseline, the median one and the largest loss, never chosen by hand."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from harness.foundation.images import Pixels
-from harness.reporting.figures.style import BAD, PAGE, save, styled
+from harness.reporting.figures.style import BAD, PAGE, drawable, save, say, styled
 from harness.reporting.rows.compared import REAL, Study
 from harness.reporting.rows.labels import degradation_label, method_label, metric_label
 from harness.reporting.rows.metric_rows import Block
@@ -20,7 +21,8 @@ from harness.reporting.rows.metric_rows import Block
 CROP = 24
 """Side of a crop in low-resolution pixels."""
 
-_MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.38  # inches
+_MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.47  # inches
+_MOST = 8  # panels in a row
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Case:
     """One image to show and why.
 
     Attributes:
-        reason: "largest gain", "median gain" or "largest loss" (or "smallest gain", if all gain).
+        reason: "largest gain over baseline", "median gain over baseline" or "largest loss against baseline" (or
+            "smallest gain over baseline", if all gain); the baseline by its name.
         gain: mean over trained methods and seeds (those with values) of the difference to the baseline, positive is
             better.
         scores: per method the metric's mean over seeds on this image.
@@ -56,7 +59,7 @@ class Strip:
 
 
 def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[Case]:
-    """Return three cases per network: largest gain, median gain and largest loss over all images and degradations."""
+    """Return three cases per network: largest gain, median gain, largest loss among all images and degradations."""
     return [case for block in laid_out if block.metric == metric for case in _cases(block, study)]
 
 
@@ -72,13 +75,15 @@ def _cases(block: Block, study: Study) -> list[Case]:
     for (dataset, degradation), values in block.values.items():
         if degradation == REAL:
             continue
-        gains = sign * _mean_of_known(np.concatenate(list(values[places] - values[base])))
+        finite = np.where(np.isfinite(values), values, np.nan)
+        gains = sign * _mean_of_known(np.concatenate(list(finite[places] - finite[base])))
         found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
     if not found:
         return []
     found.sort()
-    low = "largest loss" if found[0][0] < 0 else "smallest gain"
-    picks = {"largest gain": found[-1], "median gain": found[len(found) // 2], low: found[0]}
+    name = method_label(study.baseline)
+    low = f"largest loss against {name}" if found[0][0] < 0 else f"smallest gain over {name}"
+    picks = {f"largest gain over {name}": found[-1], f"median gain over {name}": found[len(found) // 2], low: found[0]}
     cases = []
     for reason, (gain, dataset, degradation, index) in picks.items():
         scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)
@@ -136,29 +141,41 @@ def make_strip(
 
 
 def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str = "gallery") -> list[Path]:
-    """Draw one row per case: ground truth, input (pixels repeated), each method with its score on the whole image."""
-    columns = 2 + max((len(strip.results) for strip in strips), default=3)
+    """Draw the cases below each other: ground truth, input (pixels repeated), each method with its score on the image.
+
+    Many methods take several rows of a case, so that each can be seen.
+    """
+    panels = 2 + max((len(strip.results) for strip in strips), default=3)
+    lines = -(-panels // _MOST)
+    columns = -(-panels // lines)
     size = (PAGE - _MARGIN - columns * _GAP) / columns
-    height = size + _TITLE + _SCORE
+    height = _TITLE + lines * (size + _SCORE)
     rows = max(len(strips), 1)
     with styled(PAGE, rows * height) as figure:
         figure.set_layout_engine("none")
         if not strips:
-            figure.text(0.5, 0.5, "no case to show: no image has values of all methods", ha="center")
+            say(figure, "no case to show: no image has values of a method and of the baseline")
         for row, strip in enumerate(strips):
             top = (rows - row) * height
             _title(figure, strip.case, metric, (top - 0.04) / (rows * height))
             for place, (title, score, pixels) in enumerate(_panels(strip, metric)):
-                left = _MARGIN + place * (size + _GAP)
-                box = (left / PAGE, (top - _TITLE - size) / (rows * height), size / PAGE, size / (rows * height))
-                _panel(figure, box, f"{title}\n{score}", pixels)
+                line, column = divmod(place, columns)
+                left, bottom = _MARGIN + column * (size + _GAP), top - _TITLE - size - line * (size + _SCORE)
+                box = (left / PAGE, bottom / (rows * height), size / PAGE, size / (rows * height))
+                _panel(figure, box, f"{_broken(title, size)}\n{score}", pixels)
         return save(figure, folder, name)
+
+
+def _broken(title: str, size: float) -> str:
+    """Break a title into lines as wide as a panel, two of them at most."""
+    lines = textwrap.wrap(title, max(8, int(size * 17))) or [title]
+    return "\n".join(lines if len(lines) < 3 else [lines[0], f"{lines[1][:-1]}…"])
 
 
 def _title(figure: Figure, case: Case, metric: str, top: float) -> None:
     label = metric_label(metric)
     unit = f" {label.unit}" if label.unit else ""
-    where = f"{case.dataset}, {case.image}, {degradation_label(case.degradation)}"
+    where = f"{drawable(case.dataset)}, {drawable(case.image)}, {degradation_label(case.degradation)}"
     text = f"{case.network}, {case.reason} ({label.difference(case.gain)}{unit}): {where}"
     figure.text(_MARGIN / PAGE, top, text, va="top", fontsize=7)
 

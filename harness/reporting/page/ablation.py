@@ -22,7 +22,7 @@ from harness.reporting.statistics.costs import costs
 from harness.reporting.statistics.paired import ALPHA, LEVEL
 from harness.reporting.statistics.summary import summarize
 from harness.reporting.tables import render
-from harness.reporting.tables.formats import PlainTable, latex_document
+from harness.reporting.tables.formats import PlainTable, latex_document, markdown_escape
 from harness.reporting.tables.write import numbers
 from harness.reporting.templates import page
 
@@ -60,7 +60,8 @@ def write_outcome(found: Outcome, folder: str | Path) -> list[Path]:
     levels, metric = level_table(found), found.study.metrics[0]
     detail = comparison(found.summary, found.study, metric, widest(found))
     title = f"{found.ablation.experiment.name}: {file.title}"
-    texts = {"table.md": f"# {title}\n\n{file.question}\n\n{levels.markdown()}", "table.csv": numbers(_rows(found))}
+    head = f"# {markdown_escape(title)}\n\n{markdown_escape(file.question)}\n\n"
+    texts = {"table.md": head + levels.markdown(), "table.csv": numbers(_rows(found))}
     parts, tex = levels.html(), [levels.latex()]
     if detail is not None:
         texts["table.md"] += "\n" + render.markdown(detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,9 @@ from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import metric_label
 from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import Records, key_of, load_records
-from harness.reporting.statistics.comparison import comparisons
+from harness.reporting.statistics.comparison import comparisons, warnings
 from harness.reporting.statistics.costs import costs
-from harness.reporting.statistics.summary import summarize_blocks
+from harness.reporting.statistics.summary import COMPARED, summarize_blocks
 from harness.reporting.tables import render
 from harness.reporting.tables.cost import cost_table
 from harness.reporting.tables.equal_cost import equal_cost_table
@@ -83,6 +84,7 @@ def write_report(
         "report.html.j2",
         study=study,
         protocol=protocol(study, records),
+        warnings=warnings(_main_rows(summary, study), study),
         verdicts=_verdicts(summary, study),
         main=main,
         others=others,
@@ -110,10 +112,15 @@ def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tup
     return shown if shown or real else [("Results", Markup("<p>No values yet.</p>"))]
 
 
+def _main_rows(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the rows of the main table: the first metric, averaged over data sets if there are several."""
+    rows = summary[summary["metric"] == study.metrics[0]]
+    return rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+
+
 def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
     """Say in one sentence per trained method and network what the data support."""
-    rows = summary[summary["metric"] == study.metrics[0]]
-    rows = rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
+    rows = _main_rows(summary, study)
     label = metric_label(study.metrics[0])
     sentences = []
     for network in study.networks:
@@ -124,7 +131,9 @@ def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
                 continue
             name = f"{row['method']} on {network}"
             if not np.isfinite(row["difference"]):
-                sentences.append(f"{name}: {row['state']}, nothing to compare.")
+                what = "infinite, identical to the ground truth" if np.isinf(row["mean"]) else row["state"]
+                what = "no value of the baseline" if what in COMPARED else what
+                sentences.append(f"{name}: {what}, nothing to compare.")
                 continue
             unit = f" {label.unit}" if label.unit else ""
             interval = f"{label.difference(row['low'])} to {label.difference(row['high'])}"
@@ -208,11 +217,12 @@ def _hashes(study: Study, records: Records) -> PlainTable:
 
 
 def _commands(study: Study) -> list[tuple[str, str]]:
-    file = study.experiment or f"configs/experiments/{study.name}.yaml"
+    file = shlex.quote(study.experiment or f"configs/experiments/{study.name}.yaml")
     call = "python -m harness"
     commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
-    commands += [(f"images of {name}", f"{call} benchmark {file} {name}") for name in study.datasets]
-    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in study.references]
+    commands += [(f"images of {name}", f"{call} benchmark {file} {shlex.quote(name)}") for name in study.datasets]
+    controls = dict.fromkeys(study.control(name, own).call for name in study.references for own in study.networks)
+    commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in controls]
     commands += [(f"cells of {m.name}", f"{call} evaluate {file} --external {m.name}") for m in study.externals]
     for run in study.runs:
         shown = f"{run.network}, {run.variant}, seed {run.seed}"

@@ -60,7 +60,7 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One evaluated thing: a run, a reference (network "", seed None) or a model from outside (seed None)."""
+    """One evaluated thing: a run, or without a seed: a reference (network "" if it has none), a model from outside."""
 
     network: str
     variant: str
@@ -70,7 +70,8 @@ class Entry:
 
 def entries(study: Study) -> list[Entry]:
     """Return everything that the study evaluates: references first, then models from outside, then runs in order."""
-    references = [Entry("", name, REFERENCE, None) for name in study.references]
+    controls = dict.fromkeys(study.control(name, network) for name in study.references for network in study.networks)
+    references = [Entry(method.network, method.name, REFERENCE, None) for method in controls]
     externals = [Entry(model.network, model.name, EXTERNAL, None) for model in study.externals]
     runs = [Entry(run.network, run.variant, run.regularizer, run.seed) for run in study.runs]
     return [*references, *externals, *runs]
@@ -89,7 +90,7 @@ class Grid:
     def entry_of(self, network: str, method: str, seed: int) -> int:
         """Return the index of a method's entry, or -1."""
         if method in self.study.references:
-            return self._entry[("", method, None)]
+            return self._entry[(self.study.control(method, network).network, method, None)]
         if model := self.study.external(method):
             return self._entry[(model.network, method, None)]
         return self._entry.get((network, method, seed), -1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.evaluation.external_entry import ExternalModel
+from harness.evaluation.references import ReferenceMethod
 from harness.experiment import Experiment, Run
 from harness.experiment.ablations import Ablation
 from harness.foundation.errors import HarnessError
@@ -47,7 +48,8 @@ class Study:
         description: one paragraph for the report.
         networks: network names, one block of the main table each.
         methods: trained variants in the order to show them.
-        references: untrained methods such as ``bicubic``, shown before the trained ones.
+        references: control rows such as ``bicubic``, shown before the trained methods; ``untrained`` is one for each
+            network, the others are one for all.
         externals: models from outside, shown between the two: one checkpoint each, without a seed.
         seeds: training seeds.
         sets: what every method is evaluated on.
@@ -56,6 +58,7 @@ class Study:
         scale: the factor of super-resolution.
         experiment: path of the experiment's file, for the commands in the report.
         annealed: the variants whose noise is annealed during training, for the figure of that.
+        controls: the references as they are measured; those of which nothing but a name is known are left out.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Study:
     experiment: str = ""
     annealed: tuple[str, ...] = ()
     externals: tuple[ExternalModel, ...] = ()
+    controls: tuple[ReferenceMethod, ...] = ()
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +96,11 @@ class Study:
     def all_methods(self) -> tuple[str, ...]:
         """References, then models from outside, then trained variants."""
         return self.seedless + self.methods
+
+    def control(self, reference: str, network: str) -> ReferenceMethod:
+        """Return what stands as the reference of that name in the block of ``network``."""
+        found = (method for method in self.controls if method.name == reference and method.network in ("", network))
+        return next(found, ReferenceMethod(reference))
 
     def external(self, method: str) -> ExternalModel | None:
         """Return the model from outside of that name, or None if the method is none."""
@@ -173,6 +182,7 @@ def study_of(experiment: Experiment) -> Study:
         experiment=str(experiment.path),
         annealed=_ordered(annealed),
         externals=experiment.externals,
+        controls=experiment.references,
     )
 
 
@@ -189,6 +199,7 @@ def study_of_ablation(ablation: Ablation) -> Study:
         runs=_runs(ablation.runs),
         annealed=(),
         externals=(),
+        controls=(),
     )
 
 

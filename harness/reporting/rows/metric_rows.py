@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.foundation import layout
 from harness.foundation.errors import HarnessError
-from harness.foundation.files import atomic_path
+from harness.foundation.sums import check, sealed_path
 from harness.reporting.rows.cells import (
     ABSENT,
     CHUNK,
@@ -63,7 +64,7 @@ def write_aggregate(files: Sequence[str | Path | Labelled], study: Study, target
     """Aggregate metrics files into ``target`` (parquet); the same rows give the same bytes."""
     grid = Grid(study)
     rows = _merged(files, grid)
-    with atomic_path(target) as path, ExitStack() as stack:
+    with sealed_path(target) as path, ExitStack() as stack:
         writer = None
         for start in range(0, max(len(rows.keys), 1), CHUNK):
             part = slice(start, start + CHUNK)
@@ -220,10 +221,11 @@ def _place(
 
 def _read(path: Path, names: Sequence[str]) -> pd.DataFrame:
     """Read some columns, one after the other: all of them at once would take several times the memory."""
+    check(path)
     try:
         lacking = sorted(set(COLUMNS) - set(pq.read_schema(path).names))
         if lacking:
-            raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; delete it and evaluate again")
+            raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; {layout.remedy(path)}")
         with pq.ParquetFile(path, read_dictionary=_TEXT) as source:
             frame = pd.DataFrame({name: _column(source, name) for name in names}, copy=False)
     except FileNotFoundError as error:
@@ -232,7 +234,9 @@ def _read(path: Path, names: Sequence[str]) -> pd.DataFrame:
         raise _unreadable(path, error) from error
     unknown = set(map(str, frame["status"].cat.categories)) - set(STATUSES) if "status" in frame else set()
     if unknown:
-        raise HarnessError(f"{path}: status: {min(unknown)!r} is not one of {', '.join(STATUSES)}; evaluate again")
+        raise HarnessError(
+            f"{path}: status: {min(unknown)!r} is not one of {', '.join(STATUSES)}; {layout.remedy(path)}"
+        )
     return frame
 
 
@@ -270,7 +274,7 @@ def _without_duplicates(rows: _Rows, grid: Grid) -> _Rows:
 
 
 def _unreadable(path: Path, error: Exception) -> HarnessError:
-    return HarnessError(f"{path}: not a readable metrics file ({_first_line(error)}); delete it and evaluate again")
+    return HarnessError(f"{path}: not a readable metrics file ({_first_line(error)}); {layout.remedy(path)}")
 
 
 def _first_line(error: Exception) -> str:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
+from harness.foundation import layout
 from harness.foundation.errors import HarnessError
+from harness.foundation.sums import check
+from harness.foundation.yamlfile import validate
 from harness.reporting.rows.compared import Study, StudyRun
 
 HISTORY = ("iteration", "loss", "l1", "penalty", "learning_rate", "heldout_l1")
 """Columns of ``history.csv``."""
 
-RECORD = ("seconds", "images_per_second", "spec", "hardware")
-"""Fields of ``run.json`` that nothing can be reported without."""
+_CHECKED = ConfigDict(strict=True, allow_inf_nan=False)
+_HASH = re.compile("[0-9a-f]{8}")
 
 Key = tuple[str, str, int]
 """(network, variant, seed)."""
@@ -37,11 +52,43 @@ class Records:
     folders: dict[Key, Path]
 
 
+class _Training(BaseModel):
+    """What of a run's training every report needs."""
+
+    model_config = _CHECKED
+    iterations: PositiveInt
+    batch_size: PositiveInt
+
+
+class _Spec(BaseModel):
+    """What of a run's spec every report needs."""
+
+    model_config = _CHECKED
+    training: _Training
+    network: dict[str, Any]
+    regularizer: dict[str, Any]
+
+
+class _Record(BaseModel):
+    """What a ``run.json`` must hold to be believed: numbers that a run can have, and whose they are."""
+
+    model_config = _CHECKED
+    spec: _Spec
+    hardware: dict[str, Any]
+    seconds: PositiveFloat
+    images_per_second: PositiveFloat
+    spec_hash: str | None = None
+    peak_memory_bytes: NonNegativeInt | None = None
+    energy_joules: NonNegativeFloat | None = None
+    heldout_l1_initial: NonNegativeFloat | None = None
+    heldout_l1_final: NonNegativeFloat | None = None
+
+
 def load_records(study: Study, runs: str | Path) -> Records:
     """Read ``history.csv`` and ``run.json`` of the study's runs below ``runs``.
 
     Raises:
-        HarnessError: a file is there but cannot be read.
+        HarnessError: a file is there but cannot be read, is not what was written, or belongs to another run.
     """
     records = Records({}, {}, {})
     for run in study.runs:
@@ -59,37 +106,57 @@ def read_history(path: Path) -> pd.DataFrame:
     """Read a history; empty fields become NaN.
 
     Raises:
-        HarnessError: the file is no history.
+        HarnessError: the file is no history, or not what was written.
     """
+    check(path)
     try:
         table = pd.read_csv(path)
     except (ValueError, OSError) as error:
-        raise HarnessError(f"{path}: not a readable history; delete the run's folder and train again") from error
+        raise HarnessError(f"{path}: not a readable history; {layout.remedy(path)}") from error
     lacking = [name for name in HISTORY if name not in table.columns]
     if lacking:
-        raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; delete the run's folder and train again")
+        raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; {layout.remedy(path)}")
     try:
-        return table.astype(dict.fromkeys(HISTORY[1:], "float64"))
-    except ValueError as error:
-        raise HarnessError(f"{path}: not a readable history; delete the run's folder and train again") from error
+        table = table.astype({"iteration": "int64"} | dict.fromkeys(HISTORY[1:], "float64"))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise HarnessError(f"{path}: not a readable history; {layout.remedy(path)}") from error
+    if np.isinf(table[list(HISTORY)]).to_numpy().any() or not _rises(table["iteration"].to_numpy()):
+        raise HarnessError(f"{path}: holds numbers that no training writes; {layout.remedy(path)}")
+    return table
 
 
 def read_document(path: Path) -> dict[str, Any]:
     """Read the record of a run, ``run.json``.
 
     Raises:
-        HarnessError: the file is no record.
+        HarnessError: the file is no record, not what was written, of another run, or holds numbers that no run has.
     """
+    check(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise HarnessError(f"{path}: not a readable record; delete the run's folder and train again") from error
+        raise HarnessError(f"{path}: not a readable record; {layout.remedy(path)}") from error
     if not isinstance(document, dict):
-        raise HarnessError(f"{path}: not a record; delete the run's folder and train again")
-    lacking = [name for name in RECORD if name not in document]
-    if lacking:
-        raise HarnessError(f"{path}: lacks {lacking[0]!r}; delete the run's folder and train again")
+        raise HarnessError(f"{path}: not a record; {layout.remedy(path)}")
+    record = _believed(document, path)
+    end = path.parent.name.rpartition(".")[2]
+    if record.spec_hash is not None and _HASH.fullmatch(end) and not record.spec_hash.startswith(end):
+        raise HarnessError(f"{path}: spec_hash: of the run {record.spec_hash[:8]}, not of {end}; {layout.remedy(path)}")
     return document
+
+
+def _believed(document: dict[str, Any], path: Path) -> _Record:
+    try:
+        return _Record.model_validate(document)  # as it is: writing a thousand records out as JSON again takes a second
+    except ValidationError:
+        try:
+            return validate(document, _Record, str(path))
+        except HarnessError as error:
+            raise HarnessError(f"{str(error).splitlines()[0]}; {layout.remedy(path)}") from error
+
+
+def _rises(iterations: npt.NDArray[np.int64]) -> bool:
+    return bool(len(iterations)) and iterations[0] >= 0 and bool((np.diff(iterations) > 0).all())
 
 
 def key_of(run: StudyRun) -> Key:

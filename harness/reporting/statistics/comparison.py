@@ -13,6 +13,9 @@ from harness.reporting.rows.compared import AVERAGE, REAL, Study
 from harness.reporting.rows.labels import MetricLabel, compares, degradation_label, metric_label, short_degradation
 from harness.reporting.statistics.paired import ALPHA, LEVEL
 
+_NAMED = 5
+"""Images that a note names before it only counts."""
+
 _SHOWN = [
     *("network", "method", "column", "state", "failed", "missing", "total", "seeds", "seeds_total"),
     *("mean", "difference", "low", "high", "significant", "best_significant"),
@@ -47,7 +50,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column."""
+    """A table in all its parts: ``blocks`` maps each network to its methods' cells, one per column.
+
+    ``warnings`` come before the numbers, ``notes`` after them.
+    """
 
     metric: str
     label: MetricLabel
@@ -58,6 +64,7 @@ class Comparison:
     caption: str
     gain_caption: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -104,7 +111,8 @@ def comparison(summary: pd.DataFrame, study: Study, metric: str, scope: str) -> 
         blocks=blocks,
         caption=_caption(rows, study, label, scope, columns),
         gain_caption=_gain_caption(rows, study, label),
-        notes=tuple(_notes(rows, study)),
+        notes=tuple(_notes(rows, study, label)),
+        warnings=tuple(warnings(rows, study)),
     )
 
 
@@ -194,8 +202,59 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     return text
 
 
-def _notes(rows: pd.DataFrame, study: Study) -> list[str]:
-    notes = []
+def left_out_note(rows: pd.DataFrame, label: MetricLabel) -> str:
+    """Name the images on which a metric is infinite, and their columns; nothing if there are none.
+
+    Args:
+        rows: of the summary, of one metric and scope.
+        label: of the metric.
+    """
+    where: dict[str, list[str]] = {}
+    for column, images in rows[["column", "left_out"]].drop_duplicates().itertuples(index=False):
+        for image in images:
+            where.setdefault(image, []).append(column)
+    if not where:
+        return ""
+    listed = [f"{image} ({', '.join(map(degradation_label, names))})" for image, names in where.items()]
+    shown = ", ".join(listed[:_NAMED]) + (f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else "")
+    one = len(listed) == 1
+    return (
+        f"{label.title} is infinite for a result that is identical to the ground truth: {len(listed)} "
+        f"image{'s' * (not one)}, on which some method is infinite, {'is' if one else 'are'} left out of all means and "
+        f"comparisons of {'its' if one else 'their'} column: {shown}."
+    )
+
+
+def warnings(rows: pd.DataFrame, study: Study) -> list[str]:
+    """Say where the trained baseline is below a control row, in the widest column of one metric and scope.
+
+    Real photographs are left out: that a network loses to bicubic on them is a finding, not a sign of bad training.
+    """
+    found = []
+    for network in study.networks:
+        inside = rows[(rows["network"] == network) & (rows["scope"] != REAL)]
+        last = inside[inside["column"] == inside["column"].iloc[-1]] if len(inside) else inside
+        means = dict(zip(last["method"], last["mean"], strict=True))
+        if study.baseline not in study.methods or not np.isfinite(base := means.get(study.baseline, np.nan)):
+            continue
+        label = metric_label(str(last["metric"].iloc[0]))
+        sign, unit = 1.0 if label.higher_is_better else -1.0, f" {label.unit}" if label.unit else ""
+        better = [name for name in study.references if sign * (means.get(name, np.nan) - base) > 0]
+        if better:
+            shown = _listed([f"{name} ({label.value(means[name])}{unit})" for name in better])
+            where = "on average" if last["column"].iloc[0] == AVERAGE else f"on {last['column'].iloc[0]}"
+            found.append(
+                f"Warning: on {network}, {study.baseline} ({label.value(base)}{unit}) is worse {where} than {shown}, "
+                "which no training has touched. Differences between methods may then say no more than which of them "
+                "learned less."
+            )
+    return found
+
+
+def _notes(rows: pd.DataFrame, study: Study, label: MetricLabel) -> list[str]:
+    notes = [note] if (note := left_out_note(rows, label)) else []
+    if np.isinf(rows["mean"].to_numpy(np.float64)).any():
+        notes.append("inf: identical to the ground truth on every image; compared with nothing.")
     outside = [model.name for model in study.externals if (rows["method"] == model.name).any()]
     if outside:
         text = "one checkpoint each; a difference holds for that checkpoint, not for other trainings of its method."

@@ -45,7 +45,8 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         :class:`harness.reporting.statistics.samples.Column`) with
         ``state`` (ok, partial: some seeds have no values, failed, missing), ``mean`` (over the seeds and images that
         have values), ``seed_std``, ``seeds`` of ``seeds_total``, ``images``, ``failed``/``missing``/``total`` counts of
-        values; and against the baseline ``difference``, its 95% interval ``low``..``high``, ``error``, ``df``, the
+        values; ``left_out``, the images on which a method is infinite, which have no part in any other number here;
+        and against the baseline ``difference``, its 95% interval ``low``..``high``, ``error``, ``df``, the
         p-values ``p_images`` (permutation), ``p_seeds`` (t) and ``p`` (the larger), ``p_holm`` (over all networks,
         methods and columns of a metric and scope), ``significant``, ``improvement`` (probability), ``detectable``
         (minimal effect at 80% power), ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column,
@@ -104,6 +105,7 @@ def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
     whole, gone = (failed + missing == 0) & planned, (missing == total) & planned
     means = np.where(used, seed_means(column.values, column.strata), np.nan)
     average, spread = _mean_of_known(means), _mean_of_known(np.where(whole, means, np.nan), spread=True)
+    average = np.where(np.isnan(column.infinite), average, column.infinite)
     broken, absent, count = failed.sum(1), missing.sum(1), total.sum(1)
     rows = []
     for index, method in enumerate(block.methods):
@@ -122,6 +124,7 @@ def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
             "failed": int(broken[index]),
             "missing": int(absent[index]),
             "total": int(count[index]),
+            "left_out": column.left_out,
         }
         rows.append(row | _NOTHING)
     return rows
@@ -138,7 +141,7 @@ def _mean_of_known(values: Floats, *, spread: bool = False) -> Floats:
     return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
 
 
-_TEXT = ("metric", "network", "scope", "column", "method", "state")
+_TEXT = ("metric", "network", "scope", "column", "method", "state", "left_out")
 _NUMBERS = (
     *("difference", "low", "high", "error", "df", "p_images", "p_seeds", "p", "p_holm", "improvement", "detectable"),
     *("sigma_seed", "sigma_image", "sigma_rest"),

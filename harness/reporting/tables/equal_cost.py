@@ -115,6 +115,8 @@ def _cell(summary: pd.DataFrame, match: Match, label: MetricLabel) -> str:
         return "missing"
     widest = AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0]
     row = rows[rows["scope"] == widest].iloc[-1]
+    if np.isinf(row["mean"]):
+        return label.value(row["mean"])
     if not np.isfinite(row["difference"]):
         return str(row["state"]) if row["state"] in ("failed", "missing") else "no value of the baseline"
     text = label.difference(row["difference"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,27 @@ _LATEX = {
     "°": r"$^\circ$",
     "–": "--",
     "\u2009": r"\,",
+    "[": "{[}",  # after the end of a row, \\[...] would be a length and \\* another command
+    "]": "{]}",
+    "*": "{*}",
+    '"': r"\textquotedbl{}",
+    "’": "'",
+    "…": r"\dots{}",
 }
+
+_LAST_LETTER = "\u017f"
+"""The last letter that pdflatex typesets with the T1 encoding; others are spelled as their code points."""
+
+_LIGATURES = ("--", "?`", "!`", "``", "''", ",,")
+"""Pairs of signs that LaTeX draws as another one."""
+
+_MARKDOWN = re.compile(
+    r"\\(?=[!-/:-@\[-`{-~])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)|\|"
+)
+"""What is markup, or ends a cell, even if it stands once; marks that come in pairs are looked for apart."""
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]|inf|nan)")
+"""How a cell begins that a spreadsheet program would compute."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +73,8 @@ class PlainTable:
     def markdown(self) -> str:
         """Return the caption and the table as Markdown."""
         if not self.rows:
-            return f"{wrap(self.caption)}\n\nNone.\n"
-        return f"{wrap(self.caption)}\n\n{markdown_table(self.header, self.rows, self.numeric)}"
+            return f"{wrap(markdown_escape(self.caption))}\n\nNone.\n"
+        return f"{wrap(markdown_escape(self.caption))}\n\n{markdown_table(self.header, self.rows, self.numeric)}"
 
     def csv(self) -> str:
         """Return header and rows as CSV with Unix line ends."""
@@ -101,8 +123,13 @@ def wrap(text: str) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: frozenset[int]) -> str:
-    """Return a Markdown table whose columns are padded to equal width; ``|`` in the text is escaped."""
-    table = [[text.replace("|", r"\|") for text in row] for row in (header, *rows)]
+    """Return a Markdown table whose columns are padded to equal width; markup in the text is escaped."""
+    return padded_table([[markdown_escape(text) for text in row] for row in (header, *rows)], numeric)
+
+
+def padded_table(table: Sequence[Sequence[str]], numeric: frozenset[int] = frozenset()) -> str:
+    """Return a Markdown table of a header and rows that are Markdown already."""
+    header = table[0]
     widths = [max(3, *(len(row[index]) for row in table)) for index in range(len(header))]
     rule = ["-" * (width + 1) + ":" if index in numeric else "-" * (width + 2) for index, width in enumerate(widths)]
     lines = []
@@ -117,17 +144,34 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as CSV text with Unix line ends."""
+    """Return rows as CSV text with Unix line ends; text that begins like a formula gets an apostrophe before it."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    for row in (header, *rows):
+        writer.writerow([f"'{text}" if _FORMULA.match(text) else text for text in row])
     return stream.getvalue()
 
 
 def latex_escape(text: str) -> str:
-    """Return text with LaTeX's special characters escaped and the few symbols used here spelled out."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    """Return text on one line with LaTeX's special characters escaped and the few symbols used here spelled out.
+
+    What pdflatex has no letter for is spelled as its code point.
+    """
+    text = re.sub(r"[\r\n\t\v\f]+", " ", unicodedata.normalize("NFC", text))
+    escaped = ""
+    for before, letter in zip(f" {text}", text, strict=False):
+        known = letter if letter <= _LAST_LETTER else f"{{[}}U+{ord(letter):04X}{{]}}"
+        escaped += "{}" * (before + letter in _LIGATURES) + _LATEX.get(letter, known)
+    return escaped
+
+
+def markdown_escape(text: str) -> str:
+    """Return text on one line with what Markdown would take for markup escaped; what cannot be any stays readable."""
+    text = _MARKDOWN.sub(r"\\\g<0>", re.sub(r"\s*[\r\n]+\s*", " ", text))
+    for mark in "*`$~":
+        if text.count(mark) > 1:
+            text = text.replace(mark, f"\\{mark}")
+    return text
 
 
 def latex_row(cells: Sequence[str]) -> str:
@@ -141,9 +185,10 @@ def latex_float(name: str, caption: str, columns: str, lines: Sequence[str]) -> 
     A tabular wider than the text is shrunk to it, which needs the package graphicx.
     """
     body = "\n".join(lines)
+    label = re.sub(r"[^A-Za-z0-9._-]", "-", name)
     shrink = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%"
     return (
-        f"\\begin{{table*}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{name}}}\n\\footnotesize\n"
+        f"\\begin{{table*}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{label}}}\n\\footnotesize\n"
         f"\\setlength{{\\tabcolsep}}{{4pt}}\n{shrink}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{body}\n"
         "\\bottomrule\n\\end{tabular}}\n\\end{table*}\n"
     )

@@ -61,8 +61,9 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
             continue
         label = metric_label(item["metric"])
         shown = (key[0], key[1], key[2], key[3], label.axis, label.value(item["value"]))
-        if cell["state"] not in COMPARED:
-            rows.append((*shown, "", "", "", str(cell["state"]), item["source"], item["note"]))
+        if cell["state"] not in COMPARED or np.isinf(cell["mean"]):
+            state = str(cell["state"]) if cell["state"] not in COMPARED else label.value(cell["mean"])
+            rows.append((*shown, "", "", "", state, item["source"], item["note"]))
             continue
         ours, count = float(cell["mean"]), int(cell["seeds"])
         half = (

@@ -10,22 +10,23 @@ import numpy as np
 from harness.reporting.rows.compared import AVERAGE
 from harness.reporting.rows.labels import method_label
 from harness.reporting.statistics.comparison import Cell, Comparison
-from harness.reporting.tables.formats import WIDTH, latex_escape, latex_float, markdown_table, wrap
+from harness.reporting.tables.formats import WIDTH, latex_escape, latex_float, markdown_escape, padded_table, wrap
 
 
 def markdown(table: Comparison) -> str:
     """Return values and differences as Markdown, no wider than a terminal of 120 columns."""
-    parts = [f"## {table.heading}\n", wrap(table.caption) + "\n"]
+    parts = [f"## {markdown_escape(table.heading)}\n"]
+    parts += [wrap(markdown_escape(text)) + "\n" for text in (*table.warnings, table.caption)]
     parts += [_titled(table, network, _values(table, rows)) for network, rows in table.blocks.items()]
     gains = [_titled(table, network, text) for network, rows in table.blocks.items() if (text := _gains(table, rows))]
     if gains:
-        parts += [wrap(table.gain_caption) + "\n", *gains]
-    parts += [wrap(note) + "\n" for note in table.notes]
+        parts += [wrap(markdown_escape(table.gain_caption)) + "\n", *gains]
+    parts += [wrap(markdown_escape(note)) + "\n" for note in table.notes]
     return "\n".join(parts)
 
 
 def _titled(table: Comparison, network: str, text: str) -> str:
-    return text if len(table.blocks) == 1 else f"### {network}\n\n{text}"
+    return text if len(table.blocks) == 1 else f"### {markdown_escape(network)}\n\n{text}"
 
 
 def _values(table: Comparison, rows: dict[str, tuple[Cell, ...]]) -> str:
@@ -61,7 +62,11 @@ def _interval(cell: Cell) -> str:
 
 
 def _split(corner: str, names: list[str], header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return one Markdown table, or several below each other if the columns do not fit the terminal."""
+    """Return one Markdown table, or several below each other if the columns do not fit the terminal.
+
+    ``names`` and ``header`` are plain text, ``body`` is Markdown.
+    """
+    names, header = [markdown_escape(name) for name in names], [markdown_escape(head) for head in header]
     widths = [max(3, len(head), *(len(row[index]) for row in body)) + 3 for index, head in enumerate(header)]
     room = WIDTH - max(len(name) for name in [corner, *names]) - 4
     groups: list[list[int]] = [[]]
@@ -73,7 +78,7 @@ def _split(corner: str, names: list[str], header: Sequence[str], body: Sequence[
     for group in groups:
         rows = [[name, *(row[index] for index in group)] for name, row in zip(names, body, strict=True)]
         numeric = frozenset(range(1, len(group) + 1))
-        tables.append(markdown_table([corner, *(header[index] for index in group)], rows, numeric))
+        tables.append(padded_table([[corner, *(header[index] for index in group)], *rows], numeric))
     return "\n".join(tables)
 
 
@@ -89,7 +94,7 @@ def latex(table: Comparison) -> str:
             lines.append(" & ".join([latex_escape(method_label(method)), *map(_latex_value, cells)]) + r" \\")
             if any(cell.gain for cell in cells):
                 lines.append(" & ".join(["", *map(_latex_gain, cells)]) + r" \\")
-    notes = "".join(" " + latex_escape(note) for note in table.notes)
+    notes = "".join(" " + latex_escape(note) for note in (*table.warnings, *table.notes))
     caption = latex_escape(f"{table.caption} Below: {_lower(table.gain_caption)}") + notes
     return latex_float(f"{table.metric}-{table.scope}", caption, "l" + "r" * len(table.columns), lines)
 
@@ -110,7 +115,7 @@ def html_table(table: Comparison) -> str:
     """Return a ``<table>``: under each value its difference; intervals as titles; sort keys in ``data-sort``."""
     head = "".join(f'<th scope="col" class="n">{html.escape(table.title(name))}</th>' for name in table.columns)
     body = "\n".join(_html_rows(table))
-    notes = "".join(f" {html.escape(note)}" for note in table.notes)
+    notes = "".join(f" {html.escape(note)}" for note in (*table.warnings, *table.notes))
     caption = f"{html.escape(table.caption)} Below: {html.escape(_lower(table.gain_caption))}{notes}"
     return (
         f'<table class="sortable comparison">\n<caption><span>{caption}</span></caption>\n'

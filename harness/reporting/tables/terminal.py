@@ -9,6 +9,8 @@ from harness.reporting.rows.cells import OK, STATUSES
 from harness.reporting.rows.labels import degradation_label, metric_label
 from harness.reporting.tables.formats import PlainTable
 
+_NAMED = 5  # images that the caption names before it only counts
+
 
 def means_table(rows: pd.DataFrame, title: str) -> PlainTable:
     """Return the mean over images of every metric: one line per data set and degradation, in the order of ``rows``.
@@ -21,13 +23,28 @@ def means_table(rows: pd.DataFrame, title: str) -> PlainTable:
     """
     metrics = list(dict.fromkeys(rows["metric"]))
     body = []
+    left_out: dict[str, None] = {}
     for (dataset, degradation), group in rows.groupby(["dataset", "degradation"], sort=False, observed=True):
         good = group[group["status"] == STATUSES[OK]]
-        means = {name: float(good.loc[good["metric"] == name, "value"].mean()) for name in metrics}
+        means = {name: _mean(good.loc[good["metric"] == name]) for name in metrics}
+        infinite = good[np.isinf(good["value"])]
+        left_out |= dict.fromkeys(f"{dataset}/{image}" for image in infinite["image"])
         values = [metric_label(name).value(mean) if not np.isnan(mean) else "–" for name, mean in means.items()]
         failed = group.loc[group["status"] != STATUSES[OK], "image"].nunique()
         images = str(group["image"].nunique())
         body.append((str(dataset), degradation_label(str(degradation)), images, str(failed or ""), *values))
     header = ("data set", "degradation", "images", "failed", *(metric_label(name).axis for name in metrics))
     caption = f"{title}: means over images."
+    if left_out:
+        named = ", ".join(list(left_out)[:_NAMED]) + (f" and {len(left_out) - _NAMED} more" * (len(left_out) > _NAMED))
+        caption += f" Left out of a mean where the result is identical to the ground truth (infinite): {named}."
     return PlainTable("means", caption, header, tuple(body), frozenset(range(2, len(header))))
+
+
+def _mean(rows: pd.DataFrame) -> float:
+    """Return the mean of the finite values; infinite if all are, NaN if there are none."""
+    values = rows["value"].to_numpy(np.float64)
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        return float(finite.mean())
+    return float(values[0]) if len(values) else float("nan")

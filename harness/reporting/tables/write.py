@@ -105,4 +105,4 @@ def _texts(column: pd.Series) -> list[str]:
         return ["" if value != value else f"{value:.6g}" for value in values]
     if column.dtype.kind == "b":
         return ["true" if value else "false" for value in values]
-    return [str(value) for value in values]
+    return ["; ".join(value) if isinstance(value, tuple) else str(value) for value in values]

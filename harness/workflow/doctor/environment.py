@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from harness.experiment import Experiment
-from harness.foundation.devices import visible_gpus
+from harness.foundation.devices import visible
 from harness.foundation.errors import HarnessError
 from harness.foundation.project import ROOT
 from harness.workflow.doctor.findings import Finding
@@ -137,7 +137,10 @@ def gpus(seen: Probe, experiment: Experiment | None) -> Iterator[Finding]:
         yield Finding("problem", "gpus", "torch could not be asked; see imports")
         return
     needed = experiment.training.processes if experiment is not None and experiment.needs_gpu else 0
-    names, there = list(seen.cuda["gpus"]), visible_gpus()
+    names, visible_here = list(seen.cuda["gpus"]), visible()
+    there = visible_here.names
+    if visible_here.problem and not visible_here.certain:
+        yield Finding("problem" if needed else "warning", "gpus", f"{visible_here.problem}; mend the driver")
     lacking: Finding | None = None
     if there and not names:
         build = seen.cuda["build"]

@@ -30,6 +30,7 @@ def examine(path: Path | None, deep: bool = False) -> Iterator[Finding]:
     yield from machine.limits(experiment)
     data_root = experiment.data_root if experiment else resolve.data_root()
     yield from machine.writable({layout.RESULTS: True, layout.REPORTS: True, data_root: False})
+    yield machine.home()
     yield machine.disk(total_space(experiment) if experiment else None)
     yield from machine.lock()
     yield machine.slurm()

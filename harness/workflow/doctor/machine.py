@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.util
 import os
 import resource
@@ -19,6 +20,7 @@ from harness.workflow.doctor.findings import Finding
 _LITTLE_DISK = 10e9  # bytes
 _LITTLE_SHARED = 512 << 20  # bytes that NCCL's processes on one machine want at least
 _FEW_FILES = 1024
+_HOME = "run `export HOME=FOLDER` with a folder that can be written first"
 
 
 def writable(folders: dict[Path, bool]) -> Iterator[Finding]:
@@ -38,6 +40,27 @@ def writable(folders: dict[Path, bool]) -> Iterator[Finding]:
             yield Finding("problem" if needed else "warning", "writing", text)
     if fine:
         yield Finding("ok", "writing", f"{', '.join(fine)} can be written")
+
+
+def home() -> Finding:
+    """Look at what Snakemake and others ask of a home: a place for caches and a name of the user."""
+    try:
+        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        Path.home()
+    except RuntimeError:
+        return Finding("problem", "home", f"no home folder is known, and Snakemake needs one; {_HOME}")
+    try:
+        with tempfile.TemporaryFile(dir=existing(place)):
+            pass
+    except OSError as error:
+        text = f"{place}: cannot be written ({error.strerror}), and Snakemake keeps its cache there; {_HOME}"
+        return Finding("problem", "home", text)
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        text = f"user {os.getuid()} has no name, and Snakemake asks for it; run `export LOGNAME=user` first"
+        return Finding("problem", "home", text)
+    return Finding("ok", "home", f"caches can be written to {place}")
 
 
 def disk(needed: int | None) -> Finding:

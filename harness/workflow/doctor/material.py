@@ -7,8 +7,9 @@ from pathlib import Path
 
 from harness.datasets import resolve
 from harness.datasets.catalogue import load_catalogue
-from harness.datasets.verify import verify
+from harness.datasets.verify import verify, verify_results
 from harness.evaluation.metrics import METRICS
+from harness.evaluation.probe_external import probe
 from harness.evaluation.weight_files import WEIGHT_FILES, check_weights, weights_folder
 from harness.experiment import Experiment
 from harness.foundation import layout
@@ -30,8 +31,10 @@ def data(experiment: Experiment | None, data_root: Path, deep: bool) -> Iterator
         yield from (Finding("warning", "data", problem) for problem in broken)
         if absent:
             yield Finding("ok", "data", f"not in {data_root}, fetch them when needed: {', '.join(absent)}")
-    if deep and present:
-        for verdict in verify(present, data_root, layout.BENCHMARKS):
+    notes = [note for name in present if (note := resolve.left_out(name, data_root))]
+    yield from (Finding("warning", "data", note) for note in notes)
+    if deep:
+        for verdict in [*(verify(present, data_root, layout.BENCHMARKS) if present else []), *verify_results()]:
             yield Finding("ok" if verdict.good else "problem", "data", verdict.line)
     elif present:
         counted = [f"{name} ({len(resolve.resolve_images(name, data_root))})" for name in present]
@@ -41,8 +44,8 @@ def data(experiment: Experiment | None, data_root: Path, deep: bool) -> Iterator
 
 def weights(experiment: Experiment | None) -> Iterator[Finding]:
     """Name every weight file that is missing or is not what its name says: a problem where the experiment needs it."""
-    for model in experiment.externals if experiment else ():
-        problem = model.problem()
+    models = experiment.externals if experiment else ()
+    for model, problem in zip(models, probe(models, experiment.file.scale if experiment else 1), strict=True):
         yield Finding("problem" if problem else "ok", "weights", problem or f"external {model.name}: {model.weights}")
     root = experiment.file.weights_root if experiment else None
     folder = weights_folder(root)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.datasets.catalogue import find_entry
 from harness.datasets.manifests import read_manifest
-from harness.datasets.patches import INDEX
+from harness.datasets.pack_files import INDEX
 from harness.datasets.resolve import missing, resolve_images
 from harness.experiment import Experiment, Run
 from harness.foundation import layout

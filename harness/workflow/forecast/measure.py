@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from harness.datasets.patches import INDEX, Pack, pack
+from harness.datasets.pack_files import INDEX
+from harness.datasets.patches import Pack, pack
 from harness.experiment import Run
 from harness.foundation import layout
 from harness.spec import RunSpec
@@ -52,7 +53,8 @@ def images_per_second(spec: RunSpec, images: Pack, seconds: float) -> float:
     training = spec.training
     settle(training.threads)
     learner = Learner(spec, training.device)
-    source = BatchSource(images, spec, learner.regularizer.views, training.device)
+    views = learner.regularizer.views
+    source = BatchSource(images, spec, views, training.device, regularizer=learner.regularizer)
     steps, start = 0, 0.0
     with ahead(source, training.device, training.iterations) as batches:
         for iteration in range(1, training.iterations + 1):

@@ -13,6 +13,7 @@ from harness.experiment import Experiment, Run
 from harness.foundation import layout
 from harness.foundation.devices import gpu_names
 from harness.foundation.files import existing
+from harness.foundation.provenance import cpu_instructions
 from harness.workflow.forecast.disk import Space, spaces
 from harness.workflow.forecast.jobs import Jobs
 from harness.workflow.forecast.rates import Measured, Rate, work_of
@@ -119,6 +120,8 @@ def _training(
     if not todo:
         yield "none: all runs are finished"
         return
+    if not experiment.needs_gpu:
+        yield _arithmetic(experiment)
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in todo:
         groups.setdefault((run.network, run.variant), []).append(run)
@@ -153,6 +156,17 @@ def _training(
         yield f"counted as if each run had its GPU alone; {experiment.file.runs_per_gpu} will share one"
 
 
+def _arithmetic(experiment: Experiment) -> str:
+    """Say what this machine's CPU makes of the precision and the layout of the runs."""
+    asked, found = experiment.training.precision, cpu_instructions()
+    layouts = {run.spec.training.channels_last for run in experiment.runs}
+    last, mixed = True in layouts, len(layouts) > 1
+    layout_name = "layouts by network" if mixed else "channels_last" if last else "contiguous"
+    if asked == "bf16" and found in ("AVX-512", "AVX2", "none"):
+        return f"this CPU: {found}, no bf16 instructions: computed in fp32, {layout_name}"
+    return f"this CPU: {found}: {asked}, {layout_name}, {experiment.training.threads} thread(s) a run"
+
+
 def _kept(state: Progress) -> int:
     """Return the iterations that need not be repeated: a finished run that is trained again starts afresh."""
     return 0 if state.finished else state.done
@@ -162,7 +176,7 @@ def _evaluation(experiment: Experiment) -> Iterator[str]:
     images = sum((find_entry(part.dataset).images or 0) * len(part.degradations) for part in experiment.evaluation.sets)
     names = dict.fromkeys(name for part in experiment.evaluation.sets for name in part.metrics)
     yield (
-        f"{len(experiment.runs)} checkpoints and {len(experiment.file.references)} references, {images:,} images each "
+        f"{len(experiment.runs)} checkpoints and {len(experiment.references)} references, {images:,} images each "
         f"({', '.join(names)}); how long that takes is not recorded"
     )
 

@@ -91,7 +91,8 @@ def measured(folders: Iterable[Path] | None = None) -> Measured:
         except HarnessError as error:
             unreadable.append(str(error))
         except (KeyError, TypeError, ValueError) as error:
-            unreadable.append(f"{folder / 'run.json'}: not a record of a run ({error}); delete the folder, train again")
+            path = folder / "run.json"
+            unreadable.append(f"{path}: not a record of a run ({error}); {layout.remedy(path)}")
     rates = {key: Rate(sum(found) / len(found), len(found)) for key, found in speeds.items()}
     return Measured(rates, sizes, tuple(unreadable))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.datasets.manifests import MANIFEST, Row, write_manifest
+from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels, read_rgb, write_png
 from harness.foundation.rng import numpy_stream
 from harness.reporting.figures import gallery
@@ -21,13 +24,18 @@ from tests.reporting.conftest import Written, write
 
 
 def write_benchmarks(written: Written, folder: Path, side: int = 64) -> None:
-    """Write random images for the cases that the gallery will choose."""
+    """Write random images for the cases that the gallery will choose, and their manifests."""
+    rows: dict[Path, dict[str, Row]] = {}
     for case in gallery.choose_cases(
         blocks(load(written.metrics), written.study), written.study, written.study.metrics[0]
     ):
         noise = numpy_stream("picture", case.image).integers(0, 256, (side, side, 3), np.uint8)
-        write_png(folder / case.dataset / "hr" / f"{case.image}.png", noise)
-        write_png(folder / case.dataset / case.degradation / f"{case.image}.png", noise[::4, ::4])
+        for name, pixels in (("hr", noise), (case.degradation, noise[::4, ::4])):
+            place = folder / case.dataset / name
+            write_png(place / f"{case.image}.png", pixels)
+            rows.setdefault(place, {})[case.image] = Row.of(case.image, pixels)
+    for place, listed in rows.items():
+        write_manifest(place / MANIFEST, {}, listed.values(), sealed=True)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +54,15 @@ def test_every_declared_figure_is_written(plain: Written, figures: tuple[Path, P
 def test_same_input_gives_the_same_bytes(plain: Written, figures: tuple[Path, Path], tmp_path: Path) -> None:
     for path in write_figures(plain.metrics, plain.study, plain.runs, figures[0], tmp_path):
         assert path.read_bytes() == (figures[1] / path.name).read_bytes(), path.name
+
+
+def test_images_that_were_altered_are_not_shown(plain: Written, figures: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(figures[0], tmp_path / "benchmarks")
+    case = gallery.choose_cases(blocks(load(plain.metrics), plain.study), plain.study, plain.study.metrics[0])[0]
+    shown = Path(case.dataset) / case.degradation / f"{case.image}.png"
+    write_png(tmp_path / "benchmarks" / shown, 255 - read_rgb(figures[0] / shown))
+    with pytest.raises(HarnessError, match=rf"{case.image}\.png: pixels differ from manifest\.tsv"):
+        write_figures(plain.metrics, plain.study, plain.runs, tmp_path / "benchmarks", tmp_path / "drawn")
 
 
 def test_figures_are_neither_empty_nor_dated(figures: tuple[Path, Path]) -> None:

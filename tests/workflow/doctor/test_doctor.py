@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.datasets.patches import pack
 from harness.evaluation.weight_files import WEIGHT_FILES
 from harness.experiment import Experiment, load_experiment
+from harness.foundation import layout
 from harness.foundation.devices import visible_gpus
 from harness.foundation.errors import HarnessError
 from harness.workflow.doctor import environment, machine, material
@@ -46,7 +48,19 @@ def test_a_healthy_house(tmp_path: Path) -> None:
     lines = answer.stdout.splitlines()
     assert "0 problems" in lines[-1]
     subjects = [line.split()[1] for line in lines[:-1]]
-    wanted = ["experiment", "python", "packages", "imports", "gpus", "writing", "disk", "slurm", "data", "weights"]
+    wanted = [
+        "experiment",
+        "python",
+        "packages",
+        "imports",
+        "gpus",
+        "writing",
+        "home",
+        "disk",
+        "slurm",
+        "data",
+        "weights",
+    ]
     assert list(dict.fromkeys(subject for subject in subjects if subject in wanted)) == wanted
     assert len({line.index(line.split(maxsplit=2)[2]) for line in lines[:-1]}) == 1, "texts are aligned"
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
@@ -116,6 +130,7 @@ def test_gpus(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert f"0 can be used, 1 are needed by {PAPER}" in lacking.text
     assert found([], None, load_experiment(DEMO))[0].level == "ok"
     assert found(["H", "H", "L"], "12.8", paper)[0].text == "2 x H, 1 x L"
+    monkeypatch.setenv("PATH", "/nowhere")  # no nvidia-smi that knows how many there are
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert len(visible_gpus()) == 2
     assert "torch is a CPU build" in found([], None, None)[0].text
@@ -134,6 +149,36 @@ def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
     assert f"{tmp_path / 'file'} cannot be written (Not a directory)" in found[0].text
     assert [finding.level for finding in machine.writable({tmp_path / "file" / "x": False})] == ["warning"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_home_that_snakemake_cannot_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert machine.home() == Finding("ok", "home", f"caches can be written to {tmp_path}/new/.cache")
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+    assert machine.home().text.startswith("/proc/nowhere/.cache: cannot be written (")
+    assert "run `export HOME=FOLDER`" in machine.home().text
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert machine.home().level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "no home folder is known, and Snakemake needs one; run `export HOME=FOLDER`"),
+        ({"HOME": "/tmp"}, "user 45678 has no name, and Snakemake asks for it; run `export LOGNAME=user` first"),
+        ({"HOME": "/tmp", "LOGNAME": "user"}, "caches can be written to /tmp/.cache"),
+    ],
+)
+def test_a_user_whom_the_system_does_not_know(variables: dict[str, str], expected: str) -> None:
+    """As in a container that is started with a number for a user."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    code = "import os; from harness.workflow.doctor import machine; os.setuid(45678); print(machine.home().text)"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(expected)
 
 
 def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +231,14 @@ def test_data(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "benchmarks" / "Set5").mkdir(parents=True)
     assert "Set5: no images" in levels(list(material.data(None, tmp_path, deep=False)), "warning")[0]
     deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
-    assert next(finding.text for finding in deep) == "embedded_train: 5 images, all as in the manifest"
+    assert next(finding.text for finding in deep) == "embedded_train: 8 images, all as in the manifest"
+    pack("embedded_train", tmp_path, layout.pack("embedded_train"), jobs=1)
+    deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
+    assert "results: 1 results, all as they were written" in levels(deep, "ok")
+    pixels = layout.pack("embedded_train") / "pixels.bin"
+    pixels.write_bytes(b"\0" * pixels.stat().st_size)
+    deep = list(material.data(load_experiment(DEMO), tmp_path, deep=True))
+    assert ["8 of 8 images are not what was packed" in text for text in levels(deep, "problem")] == [True]
 
 
 def test_every_missing_weight_file_is_named(paper: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,14 +54,35 @@ def test_nothing_is_known_at_first(demo: Experiment) -> None:
     assert "images/s" not in shown
 
 
+@pytest.mark.parametrize(
+    ("flags", "precision", "said"),
+    [
+        ("fpu avx2", "bf16", "this CPU: AVX2, no bf16 instructions: computed in fp32, channels_last"),
+        ("avx2 avx512f avx512_bf16 amx_bf16", "bf16", "this CPU: AMX: bf16, channels_last, 1 thread(s) a run"),
+        ("avx2 avx512f", "fp32", "this CPU: AVX-512: fp32, channels_last, 1 thread(s) a run"),
+    ],
+)
+def test_what_this_cpu_makes_of_the_precision(
+    demo: Experiment, monkeypatch: pytest.MonkeyPatch, flags: str, precision: str, said: str
+) -> None:
+    text_of = Path("mine.yaml")
+    text_of.write_text(DEMO.read_text().replace("training:", f"training:\n  precision: {precision}", 1))
+    read = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, *a, **k: flags if "cpuinfo" in str(self) else read(self, *a, **k)
+    )
+    assert said in text(load_experiment(text_of))
+
+
 def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> None:
     first, second, other, *_ = demo.runs
     assert first.variant == second.variant != other.variant
     finish(first, 100.0)
     finish(other, 50.0, {**HERE, "cpu": "another processor"})
     shown = text(demo)
-    hours = 300 * 12 / 100 / 3600
-    assert f"1 runs, 300 iterations x 12 images: {hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)" in shown
+    hours = first.spec.training.iterations * 6 / 100 / 3600
+    each = f"{hours:.2g} CPU-hours at 100.0 images/s (mean of 1 runs here)"
+    assert f"1 runs, 1,200 iterations x 6 images: {each}" in shown
     assert "no run of srresnet_tiny with dropout on this hardware yet" in shown
     assert f"together {hours:.2g} CPU-hours, and 7 runs of unknown length" in shown
     finish(second, 50.0)
@@ -89,10 +110,13 @@ def test_broken_records_are_named_and_harm_nothing(demo: Experiment) -> None:
     for run, content in zip(demo.runs[1:4], ("{", "[]", '{"spec": {}}'), strict=True):
         layout.run(run.name).mkdir(parents=True)
         (layout.run(run.name) / "run.json").write_text(content)
+    finish(demo.runs[4], -100.0)
+    finish(demo.runs[5], float("inf"))
     found = rates.measured()
-    assert len(found.unreadable) == 3
+    assert len(found.unreadable) == 5
     assert len(found.rates) == 1
-    assert all("run.json: " in line and "delete the run's folder" in line for line in found.unreadable)
+    assert all("run.json: " in line and "run `python -m harness train" in line for line in found.unreadable)
+    assert "images_per_second: -100.0: input should be greater than 0" in "\n".join(found.unreadable)
     assert "warning" in text(demo)
 
 
@@ -105,11 +129,11 @@ def test_started_runs_go_on_and_changed_ones_start_again(demo: Experiment) -> No
     (layout.state(started.spec.hash) / "iteration-x.state").touch()
     shown = text(demo)
     assert "1 finished, 1 started, 8 not started" in shown
-    assert f"{started.name} goes on from iteration 200 of 300" in shown
-    assert "1 runs, 100 iterations x 12 images" in shown
+    assert f"{started.name} goes on from iteration 200 of 1,200" in shown
+    assert "1 runs, 1,000 iterations x 6 images" in shown
     again = text(demo, Jobs({"train_baseline": 1}, frozenset({demo.runs[0].name})))
     assert "1 finished ones are trained again, because code or data changed" in again
-    assert "2 runs, 400 iterations x 12 images" in again
+    assert "2 runs, 2,200 iterations x 6 images" in again
 
 
 def test_measuring_trains_real_steps_of_each_kind(demo: Experiment) -> None:
@@ -127,7 +151,7 @@ def test_jobs_are_snakemakes(demo: Experiment) -> None:
     assert jobs.counts["train_simple_align"] == 4
     assert jobs.counts["evaluate_run"] == 10
     assert jobs.trained == {run.name for run in demo.runs}
-    assert "28: benchmark 1, pack 2, evaluate_reference 1" in text(demo, jobs)
+    assert "29: benchmark 1, pack 2, evaluate_reference 2" in text(demo, jobs)
 
 
 def test_what_snakemake_cannot_tell_is_unknown(demo: Experiment) -> None:

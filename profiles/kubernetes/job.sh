@@ -5,10 +5,16 @@ set -eu
 action=$1
 shift
 
+# A text as YAML takes it, whatever it holds: folders may be called anything.
+quoted() {
+    printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"
+}
+
 submit() {
     name="harness-$(date +%s)-$$"
     limits="cpu: '$1', memory: ${2}Mi"
     [ "$4" -eq 0 ] || limits="$limits, nvidia.com/gpu: $4"
+    script=$(quoted "$(printf %s "$5" | sed 's/\$/$$/g')") # $(NAME) would be a variable of Kubernetes
     # The pod's first process passes SIGTERM on to all others, so that an evicted run saves its state.
     kubectl create -f - >&2 <<END
 apiVersion: batch/v1
@@ -24,13 +30,13 @@ spec:
       terminationGracePeriodSeconds: 120
       containers:
         - name: job
-          image: ${HARNESS_IMAGE:?name the image, see docs/clusters.md}
-          workingDir: $PWD
-          command: [sh, -c, 'trap "kill -TERM -1" TERM; sh $5 & wait \$! && exit 0; code=\$?; wait; exit \$code']
+          image: $(quoted "${HARNESS_IMAGE:?name the image, see docs/clusters.md}")
+          workingDir: $(quoted "$PWD")
+          command: [sh, -c, 'trap "kill -TERM -1" TERM; sh "\$0" & wait \$! && exit 0; code=\$?; wait; exit \$code', $script]
           resources: {requests: {$limits}, limits: {$limits}}
-          volumeMounts: [{name: shared, mountPath: $HARNESS_MOUNT}, {name: memory, mountPath: /dev/shm}]
+          volumeMounts: [{name: shared, mountPath: $(quoted "$HARNESS_MOUNT")}, {name: memory, mountPath: /dev/shm}]
       volumes:
-        - {name: shared, persistentVolumeClaim: {claimName: $HARNESS_CLAIM}}
+        - {name: shared, persistentVolumeClaim: {claimName: $(quoted "$HARNESS_CLAIM")}}
         - {name: memory, emptyDir: {medium: Memory}}
 END
     echo "$name"

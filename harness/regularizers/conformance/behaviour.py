@@ -1,0 +1,214 @@
+"""How a regularizer behaves on a network, step by step: the same bytes whatever came before, and no trace left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import getstate
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.foundation.errors import HarnessError
+from harness.networks.compiled import compile_network
+from harness.networks.tape import Tape
+from harness.regularizers.conformance import effects
+from harness.regularizers.conformance.networks import trial_network
+from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, SEED, Case, Trial, same
+
+_LATER = 30
+_SUBSETS = ((0, 1), (2,), (0, 2, 3))  # ground truths: no reversal, shift or swap of four maps each onto itself
+_ROUNDING = 1e-5  # of the largest value: batches of another size are summed in another order
+_NOISE = 1e-2  # of the largest change that the regularizer makes
+
+
+def _gradients_flow(case: Case) -> Iterator[str]:
+    for iteration in MOMENTS:
+        step = Trial(case).step(iteration)
+        if not step.loss.isfinite():
+            yield f"the loss is {float(step.loss)} at iteration {iteration} of {ITERATIONS}; guard divisions and roots"
+        if any(g is not None and not g.isfinite().all() for g in step.gradients):
+            yield f"a gradient is not finite at iteration {iteration} of {ITERATIONS}; guard divisions and roots"
+    trial = Trial(case)
+    for (name, _), gradient in zip(trial.network.named_parameters(), trial.step(1).gradients, strict=False):
+        if gradient is None:
+            yield f"no gradient reaches {name}; do not detach features or bypass layers"
+
+
+def _evaluation_is_unaffected(case: Case) -> Iterator[str]:
+    plain = trial_network(case.network, SEED).eval()
+    trial = Trial(case)
+    trial.step(1)
+    trial.network.eval()
+    with torch.no_grad():
+        if not torch.equal(trial.network(trial.images()), plain(trial.images())):
+            yield "in eval() the network gives other pixels than without it; act through taps, in training mode only"
+
+
+def _leaves_no_trace(case: Case) -> Iterator[str]:
+    before = _global_states()
+    trial = Trial(case)
+    if not trial.network.training or any(not module.training for module in trial.network.modules()):
+        yield "attach leaves the network in another mode; give it back in train()"
+    trial.step(1)
+    if _global_states() != before:
+        yield "it draws from a global random state; draw from draws() only, or resumed runs differ"
+    fresh = trial_network(case.network, SEED).state_dict()
+    weights = trial.network.state_dict()
+    if list(weights) != list(fresh) or any(not torch.equal(fresh[name], weights[name]) for name in fresh):
+        yield "it changes the network's weights or adds to them; keep learned parts in parameters()"
+    trial.end()
+    if hooks := _hook_count(trial.network):
+        yield f"detach leaves {hooks} hooks in the network; put handles into self._handles"
+    plain = trial_network(case.network, SEED)
+    if not torch.equal(plain(trial.images()), trial.network(trial.images())):
+        yield "after detach the network in train() is not the plain network"
+
+
+def _is_deterministic(case: Case) -> Iterator[str]:
+    if not same(Trial(case).step(_LATER), Trial(case).step(_LATER)):
+        yield "the same iteration of the same seed gives different numbers; draw from draws() only"
+
+
+def _keeps_no_state(case: Case) -> Iterator[str]:
+    """All other iterations of a training come first: what counts to any number below has counted to it."""
+    rows = case.rows((0, 1))
+    used, fresh = Trial(case, rows), Trial(case, rows)
+    with torch.no_grad():
+        for iteration in range(1, ITERATIONS + 1):
+            used.prepare(iteration)
+            used.forward()
+    equal = same(used.step(_LATER), fresh.step(_LATER))
+    counted = [
+        f"self.{name} is {value!r}, not {_numbers(fresh)[name]!r}"
+        for name, value in _numbers(used).items()
+        if name in _numbers(fresh) and value != _numbers(fresh)[name]
+    ]
+    if not equal or counted:
+        which = f" ({', '.join(counted)})" if counted else ""
+        yield f"an iteration depends on those before it{which}; make set_progress a function of fraction and draws()"
+
+
+def _numbers(trial: Trial) -> dict[str, int | float]:
+    return {name: value for name, value in vars(trial.regularizer).items() if isinstance(value, int | float)}
+
+
+def _resumes(case: Case) -> Iterator[str]:
+    straight, resumed = Trial(case), Trial(case)
+    straight.learn(1)
+    straight.learn(2)
+    resumed.resume(straight)
+    if not same(straight.step(3), resumed.step(3)):
+        yield "a run that goes on from saved weights differs from one that was not stopped; keep nothing between steps"
+
+
+def _explains_missing_taps(case: Case) -> Iterator[str]:
+    try:
+        Trial(Case(case.regularizer, case.options, case.network.model_copy(update={"taps": {}})))
+    except HarnessError:
+        pass  # one line for the user
+    except Exception as error:
+        yield f"on a network without taps attach raises {type(error).__name__}; ask taps, which raises HarnessError"
+
+
+def _rows_are_independent(case: Case) -> Iterator[str]:
+    whole = Trial(case)
+    plain = trial_network(case.network, SEED)(whole.images()).detach()
+    for iteration in (1, _LATER):
+        output = whole.step(iteration).output
+        allowed = _ROUNDING * float(plain.abs().max()) + _NOISE * float((output - plain).abs().max())
+        for truths in _SUBSETS:
+            rows = case.rows(truths)
+            if float((output[rows] - Trial(case, rows).step(iteration).output).abs().max()) > allowed:
+                yield "an image's noise depends on which others are in the batch; use draws().uniform or .bulk by row"
+                return
+
+
+def _works_in_bf16(case: Case) -> Iterator[str]:
+    trial = Trial(case, case.rows((0,)))  # bf16 is slow on many CPUs
+    step = trial.step(2, torch.bfloat16)
+    if step.output.dtype != _plain_bf16(case, trial):
+        yield f"under bf16 autocast the network's output becomes {step.output.dtype}; keep the precision of features"
+    if not step.loss.isfinite() or any(g is not None and not g.isfinite().all() for g in step.gradients):
+        yield "under bf16 autocast the loss or a gradient is not finite; compute penalties in float32"
+
+
+def _plain_bf16(case: Case, trial: Trial) -> torch.dtype:
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        output: Tensor = trial_network(case.network, SEED)(trial.images())
+    return output.dtype
+
+
+def _compiles(case: Case) -> Iterator[str]:
+    if "srresnet" not in case.network.path:  # tracing takes seconds, and BasicSR's SwinIR is not traceable as a whole
+        return
+    torch._dynamo.reset()  # what this process compiled before counts towards a limit
+    eager, traced = Trial(case), Trial(case)
+    traced.step(1)  # as training does: the first pass is not compiled, and may make buffers
+    network = compile_network(traced.network, backend="eager", fullgraph=True)
+    for iteration in (1, 2, ITERATIONS):
+        if not same(eager.step(iteration), traced.step(iteration, network=network)):
+            yield "compiled, the network computes something else; keep Python state out of hooks"
+            return
+
+
+def _compiles_to_machine_code(case: Case) -> Iterator[str]:
+    eager, traced = Trial(case), Trial(case)
+    traced.step(1)
+    network = compile_network(traced.network)
+    for iteration in (1, _LATER):
+        one, other = eager.step(iteration), traced.step(iteration, network=network)
+        if not torch.allclose(one.output, other.output, atol=1e-4):
+            yield "compiled to machine code, the network's output differs; keep Python state out of hooks"
+            return
+
+
+def _can_be_captured(case: Case) -> Iterator[str]:
+    """A step that was recorded once gives, replayed, what later steps give; see :class:`harness.networks.tape.Tape`."""
+    if not case.regularizer.graph_safe:
+        return
+    trial, tape, steps = Trial(case), Tape(), []
+    trial.step(1)  # as training does: the first pass is not captured, and may make buffers
+    trial.prepare(2)
+    tape.capture(lambda: steps.append(trial.compute()))
+    for iteration in (_LATER, ITERATIONS):
+        trial.prepare(iteration)
+        tape.replay()
+        if not same(steps[0], Trial(case).step(iteration)):
+            yield (
+                "captured once and replayed, a later step computes something else; write what changes into the same "
+                "tensors in set_progress, or leave graph_safe at False"
+            )
+            return
+
+
+def _global_states() -> tuple[Any, ...]:
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, getstate()
+
+
+def _hook_count(network: nn.Module) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in network.modules())
+
+
+CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
+    effects.penalty_is_a_scalar,
+    effects.parameters_are_yielded,
+    effects.does_something,
+    _gradients_flow,
+    _evaluation_is_unaffected,
+    _leaves_no_trace,
+    _is_deterministic,
+    _keeps_no_state,
+    _resumes,
+    _explains_missing_taps,
+    _rows_are_independent,
+    _works_in_bf16,
+    _can_be_captured,
+    _compiles,
+)
+"""Each yields problems, with what to do about them."""
+
+THOROUGH = (_compiles_to_machine_code,)
+"""Further ones that take a minute."""
