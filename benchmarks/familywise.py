@@ -22,7 +22,8 @@ from benchmarks.statistics_study import HARD, PLAUSIBLE, Truth
 from harness.foundation.files import write_text
 from harness.foundation.rng import numpy_stream
 from harness.reporting.statistics import paired as st
-from harness.reporting.statistics.rule import ALPHA, Layout, group_pvalues, table_pvalues
+from harness.reporting.statistics.critical import ALPHA
+from harness.reporting.statistics.rule import Layout, group_pvalues, table_pvalues
 from harness.reporting.tables.formats import markdown_table
 
 Floats = npt.NDArray[np.float64]

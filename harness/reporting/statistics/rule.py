@@ -90,21 +90,36 @@ def group_pvalues(mean: Floats, seed: Floats, image: Floats, layout: Layout) -> 
 def table_pvalues(found: Sequence[Floats], layouts: Sequence[Layout]) -> list[Floats]:
     """Correct p-values of groups for all others in the same table, so that p < :data:`ALPHA` is a claim.
 
-    The primary comparisons share 80% of the level and the exploratory ones 20% (all of it if there are no others); each
-    share is divided by its number of tests (Bonferroni).
+    The primary comparisons share 80% of the level and the exploratory ones 20%; each share is divided by its number of
+    tests (Bonferroni). Where all primary comparisons are claims, the exploratory ones have the whole level: then a
+    false primary claim has been made already, or there is none to be made (serial gatekeeping, Westfall & Krishen
+    2001). A table with one kind alone has the whole level for it.
 
     Args:
         found: for each group of the table, p-values (..., K) of :func:`group_pvalues`.
         layouts: their layouts, in the same order.
     """
+    if not found:
+        return []
+    factors = table_factors(layouts)
+    tests = sum(layout.tests[1] for layout in layouts)
+    roles = [np.array(layout.primary, bool) for layout in layouts]
+    first = [np.minimum(values * factors[0], 1.0) for values in found]
+    claimed = [np.nan_to_num(values[..., role], nan=1.0) for values, role in zip(first, roles, strict=True)]
+    gate = np.concatenate(claimed, axis=-1).max(-1, keepdims=True, initial=0.0)
+    result = []
+    for values, early, role in zip(found, first, roles, strict=True):
+        late = np.minimum(np.minimum(values * factors[1], np.maximum(values * tests, gate)), 1.0)
+        result.append(np.where(role, early, late))
+    return result
+
+
+def table_factors(layouts: Sequence[Layout]) -> tuple[float, float]:
+    """Return by what the p-values of a group are multiplied in a table of these groups: primary, exploratory ones."""
     primary = sum(layout.tests[0] for layout in layouts)
     exploratory = sum(layout.tests[1] for layout in layouts)
-    shares = (PRIMARY_SHARE, 1 - PRIMARY_SHARE) if primary and exploratory else (1.0, 1.0)
-    result = []
-    for values, layout in zip(found, layouts, strict=True):
-        factor = np.where(np.array(layout.primary, bool), primary / shares[0], exploratory / shares[1])
-        result.append(np.minimum(values * factor, 1.0))
-    return result
+    share = PRIMARY_SHARE if primary and exploratory else 1.0
+    return primary / share, exploratory / (1 - share if share < 1 else 1.0)
 
 
 def verdict(difference: float, p: float, p_equivalent: float, sign: float) -> str:
@@ -123,15 +138,26 @@ def verdict(difference: float, p: float, p_equivalent: float, sign: float) -> st
     return EQUIVALENT if p_equivalent < ALPHA else UNDECIDED
 
 
-def errors_needed(layout: Layout, level: float) -> tuple[float, float]:
-    """Return how many standard errors a difference needs for a claim, where only seeds vary and where only images do.
+def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
+    """Return how many standard errors (K,) each difference of a group needs for its star where the seeds alone vary.
+
+    Where images vary as well it needs fewer. Without training the images are what varies. Infinite if nothing can ever
+    be claimed.
 
     Args:
-        layout: the group of the comparison.
-        level: the level of one group, the table's divided by its tests.
+        layout: of the group.
+        factors: of the table, from :func:`table_factors`.
     """
-    trained = max(sum(layout.pooled), 1)
-    tested = max(sum(p and q for p, q in zip(layout.pooled, layout.primary, strict=True)), 1)
-    limits = [critical_values(tested, trained, sizes) for sizes in ((max(layout.seeds, 1),), layout.sizes)]
-    seeds, images = (float(np.interp(np.log(level), np.log(LEVELS), limit)) for limit in limits)
-    return seeds, images
+    pooled, primary = np.array(layout.pooled, bool), np.array(layout.primary, bool)
+    if layout.seeds == 1:
+        return np.full(len(pooled), np.inf)
+    varies = (layout.seeds,) if layout.seeds else layout.sizes
+    trained = max(int(pooled.sum()), 1)
+    result = np.empty(len(pooled))
+    for index, own in enumerate(primary):
+        tested = int((pooled & (primary == own)).sum()) if pooled[index] else 1
+        limits = critical_values(tested, trained if layout.seeds else 1, varies)
+        result[index] = limits[int(np.searchsorted(LEVELS, ALPHA / factors[0 if own else 1], side="right")) - 1]
+    if len(layout.sizes) == sum(layout.sizes) == 1:
+        result[:] = np.inf
+    return result

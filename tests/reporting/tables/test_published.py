@@ -49,7 +49,7 @@ def test_nothing_published_is_an_empty_table(plain: Written, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", ["network,value\na,1\n", ",".join(COLUMNS) + "\nn,v,d,g,m,much,s,\n", "", '"unclosed\n']
+    "content", ["network,value\na,1\n", ",".join(COLUMNS) + "\n4,n,v,d,g,m,much,s,\n", "", '"unclosed\n']
 )
 def test_bad_files_are_one_clear_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(content)
