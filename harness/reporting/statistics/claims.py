@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.reporting.statistics.critical import ALPHA
 from harness.reporting.statistics.groups import BASELINE, RIVAL, Judged
 from harness.reporting.statistics.power import Situation, detectable
-from harness.reporting.statistics.critical import ALPHA
 from harness.reporting.statistics.rule import errors_needed, table_factors, table_pvalues, verdict
 
 PRIMARY, EXPLORATORY = "primary", "exploratory"

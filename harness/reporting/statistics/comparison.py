@@ -195,7 +195,7 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     if len(trained) and trained["seeds"].max() > 1:
         text += ": hierarchical bootstrap over seeds, then images; Student's t."
     else:
-        text += " over images only. With one seed it says nothing about other seeds."
+        text += " over images only. With one seed, nothing here says anything about other seeds."
     tests = {role: int((rows["role"] == role).sum()) for role in (PRIMARY, EXPLORATORY)}
     text += (
         f" *: significant; without any true difference, a table like this has a star in at most {ALPHA:.0%} of cases"
@@ -203,9 +203,11 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     text += f" ({tests[PRIMARY] + tests[EXPLORATORY]} comparisons together)."
     if tests[PRIMARY]:
         column = str(rows.loc[rows["role"] == PRIMARY, "column"].iloc[0])
-        names = list(dict.fromkeys(rows.loc[rows["role"] == PRIMARY, "method"]))
+        every = study.primary_methods == set(study.methods) - {study.baseline}
+        chosen = _listed([name for name in study.methods if name in study.primary_methods])
         where = "the average" if column == AVERAGE else degradation_label(column)
-        text += f" Primary: {_listed(names)} on {where}, tested first; everything else is exploratory."
+        text += f" Primary: {'each trained method' if every else chosen} on {where}, tested first; everything else is "
+        text += "exploratory."
     else:
         text += " All of them are exploratory."
     return text
@@ -216,7 +218,7 @@ def _reach(rows: pd.DataFrame) -> list[str]:
     notes = []
     for role in (PRIMARY, EXPLORATORY):
         needed = rows.loc[rows["role"] == role, "needed"].to_numpy(np.float64)
-        never, far = np.isinf(needed), np.isfinite(needed) & (needed > _HOPELESS)
+        never, far = np.isnan(needed), needed > _HOPELESS
         if never.any():
             which = f"{'all' if never.all() else never.sum()} {role} comparisons"
             notes.append(f"No star is possible for {which}: no training was repeated. Add seeds.")
@@ -226,7 +228,7 @@ def _reach(rows: pd.DataFrame) -> list[str]:
                 f"In effect no star is possible for {which}: where seeds matter most, a difference would have to be "
                 f"{needed[far].min():.0f} standard errors or more. Add seeds."
             )
-        near = np.isfinite(needed) & ~far
+        near = needed <= _HOPELESS
         if near.any():
             notes.append(
                 f"A star takes up to {needed[near].max():.1f} standard errors ({role}, where seeds matter most)."

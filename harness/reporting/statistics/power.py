@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.foundation.rng import numpy_stream
-from harness.reporting.statistics.groups import Judged
 from harness.reporting.statistics.critical import ALPHA
+from harness.reporting.statistics.groups import Judged
 from harness.reporting.statistics.rule import Layout, group_pvalues
 
 Floats = npt.NDArray[np.float64]

@@ -141,8 +141,8 @@ def verdict(difference: float, p: float, p_equivalent: float, sign: float) -> st
 def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
     """Return how many standard errors (K,) each difference of a group needs for its star where the seeds alone vary.
 
-    Where images vary as well it needs fewer. Without training the images are what varies. Infinite if nothing can ever
-    be claimed.
+    Where images vary as well it needs fewer. Without training the images are what varies. NaN if nothing can ever be
+    claimed.
 
     Args:
         layout: of the group.
@@ -150,7 +150,7 @@ def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
     """
     pooled, primary = np.array(layout.pooled, bool), np.array(layout.primary, bool)
     if layout.seeds == 1:
-        return np.full(len(pooled), np.inf)
+        return np.full(len(pooled), np.nan)
     varies = (layout.seeds,) if layout.seeds else layout.sizes
     trained = max(int(pooled.sum()), 1)
     result = np.empty(len(pooled))
@@ -158,6 +158,4 @@ def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
         tested = int((pooled & (primary == own)).sum()) if pooled[index] else 1
         limits = critical_values(tested, trained if layout.seeds else 1, varies)
         result[index] = limits[int(np.searchsorted(LEVELS, ALPHA / factors[0 if own else 1], side="right")) - 1]
-    if len(layout.sizes) == sum(layout.sizes) == 1:
-        result[:] = np.inf
-    return result
+    return np.where(np.isfinite(result) & (sum(layout.sizes) > 1), result, np.nan)
