@@ -106,7 +106,9 @@ def old_stars(differences: Floats, truth: Truth, planted: float = 0.0) -> tuple[
     values[::TESTS] += planted
     strata = truth.strata()
     draws = st.bootstrap_seed_weights(truth.seeds, random, 500), st.bootstrap_image_weights(strata, random, 500)
-    signs = st.sign_patterns(len(strata), random, 9999)
+    few = 2 ** len(strata) <= st.FLIPS + 1
+    shape = (st.FLIPS, len(strata))
+    signs = st.sign_patterns(len(strata), random) if few else 1.0 - 2.0 * random.integers(0, 2, shape)
     p = np.fmax(
         st.permutation_test(values.mean(1), strata, signs), st.t_test(st.intervals(values, strata, *draws))
     ).reshape(tables, TESTS)

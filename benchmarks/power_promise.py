@@ -1,7 +1,7 @@
 """Whether the forecast of power keeps its promise: the chance that it states against the share of stars that come.
 
-``python -m benchmarks.power_promise [--trials N]`` plants a difference in one of four methods that share a baseline, six
-situations, and counts through the whole path, differences to stars. The promise is computed twice: from the true
+``python -m benchmarks.power_promise [--trials N]`` plants a difference in one of four methods that share a baseline, in
+six situations, and counts through the whole path, differences to stars. The promise is computed twice: from the true
 standard deviations, as with ``plan --power --sigma``, and from those that a pilot of the same size estimates, as after
 training; the second is the mean over the pilots.
 """
@@ -26,7 +26,7 @@ from harness.reporting.tables.formats import markdown_table
 Floats = npt.NDArray[np.float64]
 
 METHODS, COLUMNS = 4, 9
-TRIALS, PILOTS = 4000, 100
+TRIALS, PILOTS = 4000, 400
 
 SITUATIONS = (
     (Truth(2, (100,), (0.05, 0.15, 0.05)), 0.25),
@@ -64,7 +64,8 @@ def outcome(truth: Truth, effect: float, trials: int = TRIALS, pilots: int = PIL
     later = Layout(truth.seeds, truth.images, (True,) * METHODS, (False,) * METHODS)
     layouts = [first, *[later] * (COLUMNS - 1)]
     factor = table_factors(layouts)[0]
-    came, promises, done = 0, [], 0
+    promises: list[float] = []
+    came, done = 0, 0
     while done < trials:
         count = min(500, trials - done)
         values = differences(truth, count, done)

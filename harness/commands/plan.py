@@ -65,11 +65,14 @@ def plan(
     """Print what an experiment will do before anything starts: runs, jobs, downloads, hours and disk."""
     from harness.experiment import load_experiment
     from harness.foundation.devices import lease
+    from harness.foundation.errors import HarnessError
     from harness.workflow.forecast import rates
     from harness.workflow.forecast.jobs import dry_run
     from harness.workflow.forecast.plan import plan as write_plan
 
     loaded = load_experiment(experiment)
+    if (sigma is not None or pilot is not None) and not power:
+        raise HarnessError("--sigma and --pilot say what --power is to be computed from; add --power")
     if power:
         from harness.workflow.forecast.power import power_lines
 

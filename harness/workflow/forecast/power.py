@@ -66,9 +66,8 @@ def power_lines(
     sizes = _sizes(experiment, study)
     own = _summary(experiment, study)
     known = _known(experiment, study, sigma, pilot, own)
-    exploratory = (
-        len(study.degradations) > 1 or bool(study.seedless) or len(study.primary_methods) < len(study.methods) - 1
-    )
+    others = len(study.primary_methods) < len(study.methods) - 1
+    exploratory = others or len(study.degradations) > 1 or bool(study.seedless)
     factor = len(study.networks) / (PRIMARY_SHARE if exploratory else 1.0)
     methods = len(study.primary_methods)
     situation = Situation(methods, len(study.seeds), tuple(sizes.values()), known.sigma, known.freedom, factor)
@@ -109,9 +108,8 @@ def _known(
 ) -> _Known:
     if sigma is not None:
         if min(sigma) < 0 or not np.isfinite(sigma).all() or max(sigma[:2]) == 0:
-            raise HarnessError(
-                f"--sigma: {' '.join(f'{v:g}' for v in sigma)}: give three standard deviations, 0 or more"
-            )
+            given = " ".join(f"{value:g}" for value in sigma)
+            raise HarnessError(f"--sigma: {given}: give three standard deviations, not negative and not all 0")
         return _Known("declared with --sigma", sigma, (np.inf, np.inf))
     source, rows = experiment, own
     if pilot is not None:
@@ -123,9 +121,8 @@ def _known(
             "or call `python -m harness aggregate EXPERIMENT --partial` once two seeds are evaluated"
         )
     rows = rows[np.isfinite(rows["sigma_seed"])]
-    squares = [
-        float(np.mean(rows[name].to_numpy(np.float64) ** 2)) for name in ("sigma_seed", "sigma_image", "sigma_rest")
-    ]
+    names = ("sigma_seed", "sigma_image", "sigma_rest")
+    squares = [float(np.mean(rows[name].to_numpy(np.float64) ** 2)) for name in names]
     seeds, images = int(rows["seeds"].min()), int(rows["images"].iloc[0])
     methods = int(rows.groupby("network")["method"].nunique().max())
     shared = 1 / methods + 0.25 * (1 - 1 / methods)
