@@ -108,7 +108,7 @@ def old_stars(differences: Floats, truth: Truth, planted: float = 0.0) -> tuple[
     draws = st.bootstrap_seed_weights(truth.seeds, random, 500), st.bootstrap_image_weights(strata, random, 500)
     few = 2 ** len(strata) <= st.FLIPS + 1
     shape = (st.FLIPS, len(strata))
-    signs = st.sign_patterns(len(strata), random) if few else 1.0 - 2.0 * random.integers(0, 2, shape)
+    signs = st.sign_patterns(len(strata), random) if few else np.where(random.random(shape) < 0.5, -1.0, 1.0)
     p = np.fmax(
         st.permutation_test(values.mean(1), strata, signs), st.t_test(st.intervals(values, strata, *draws))
     ).reshape(tables, TESTS)

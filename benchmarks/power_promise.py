@@ -79,12 +79,13 @@ def outcome(truth: Truth, effect: float, trials: int = TRIALS, pilots: int = PIL
         came += int((table_pvalues([*found, *nothing], layouts)[0][:, 0] < ALPHA).sum())
         for index in range(min(count, pilots - len(promises))):
             floor = (float(seed[index].mean()), float(image[index].mean()))
-            group = Judged("baseline", (0,), first, mean[index], found[0][index], mean[index], floor)
+            rows, known = tuple(range(METHODS)), (mean[index], found[0][index], mean[index])
+            group = Judged("baseline", METHODS, rows, METHODS + 1, first, *known, floor)
             pilot = Situation.estimated(group, 0, float(rest[index, 0]), factor)
             promises.append(float(chance(pilot, np.array([effect]))[0]))
         done += count
-    known = Situation(METHODS, truth.seeds, truth.images, truth.sigma, factor=factor)
-    return Outcome(came / trials, float(chance(known, np.array([effect]))[0]), float(np.mean(promises)))
+    true = Situation(METHODS, truth.seeds, truth.images, truth.sigma, factor=factor)
+    return Outcome(came / trials, float(chance(true, np.array([effect]))[0]), float(np.mean(promises)))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -49,18 +49,12 @@ def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float)
     A number that is bold has its star as well, or, being the baseline's, all others have theirs; so no table without
     any true difference has a bold number that has no false star beside it.
     """
-    beaten: dict[tuple[str, str], dict[int, bool]] = {}
+    beaten: dict[int, dict[int, bool]] = {}
+    methods: dict[int, int] = {}
     for group, p in zip(groups, table_pvalues([g.pvalues for g in groups], [g.layout for g in groups]), strict=True):
-        for index, place in enumerate(group.rows):
-            key = (rows[place]["network"], rows[place]["column"])
-            beaten.setdefault(key, {})[place] = bool(p[index] < ALPHA and sign * group.mean[index] < 0)
-    columns: dict[tuple[str, str], list[int]] = {}
-    scopes = {(rows[place]["metric"], rows[place]["scope"]) for group in groups for place in group.rows}
-    for place, row in enumerate(rows):
-        if (row["metric"], row["scope"]) in scopes:
-            columns.setdefault((row["network"], row["column"]), []).append(place)
-    for key, found in beaten.items():
-        best = next(place for place in columns[key] if rows[place]["best"])
-        others = [place for place in columns[key] if place != best]
+        won = (p < ALPHA) & (sign * group.mean < 0)
+        beaten.setdefault(group.centre, {}).update(zip(group.rows, won.tolist(), strict=True))
+        methods[group.centre] = group.methods
+    for best, others in beaten.items():
         starred = [rows[place]["significant"] for place in ([best] if rows[best]["role"] else others)]
-        rows[best]["best_significant"] = all(found.get(place, False) for place in others) and all(starred)
+        rows[best]["best_significant"] = len(others) == methods[best] - 1 and all(others.values()) and all(starred)

@@ -129,8 +129,9 @@ def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
 
 def comparisons(summary: pd.DataFrame, study: Study, metric: str, *, real: bool) -> list[Comparison]:
     """Lay out a metric on all scopes of degraded sets, or on real photographs."""
-    names = [scope for scope in scopes(summary, study, metric) if (scope == REAL) == real]
-    return [table for scope in names if (table := comparison(summary, study, metric, scope)) is not None]
+    own = summary[summary["metric"] == metric]
+    names = [scope for scope in scopes(own, study, metric) if (scope == REAL) == real]
+    return [table for scope in names if (table := comparison(own, study, metric, scope)) is not None]
 
 
 def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:

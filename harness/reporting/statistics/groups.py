@@ -30,14 +30,18 @@ class Group:
 
     Attributes:
         kind: "baseline" or "rival": the centre is the baseline, or the best method.
+        centre: its row.
         rows: the row of each of the K other methods.
+        methods: how many methods the column has.
         differences: (K, S, N) the others minus the centre; S is 1 if neither side was trained by the study.
         strata: (N,) the data set of each image.
         layout: what the rule has to know.
     """
 
     kind: str
+    centre: int
     rows: tuple[int, ...]
+    methods: int
     differences: Floats
     strata: npt.NDArray[np.int64]
     layout: Layout
@@ -48,7 +52,7 @@ class Judged:
     """A group after the rule; its values are gone.
 
     Attributes:
-        kind, rows, layout: as in :class:`Group`.
+        kind, centre, rows, methods, layout: as in :class:`Group`.
         mean: (K,) differences.
         pvalues: (K,) of "no difference", corrected for the group alone.
         equivalent: (K,) of "a difference of the margin or more", likewise; NaN without a margin.
@@ -56,7 +60,9 @@ class Judged:
     """
 
     kind: str
+    centre: int
     rows: tuple[int, ...]
+    methods: int
     layout: Layout
     mean: Floats
     pvalues: Floats
@@ -79,7 +85,7 @@ def groups_of(
         primary: (M,) which methods' comparisons are primary.
 
     Returns:
-        Groups whose ``rows`` are indices of methods.
+        Groups whose ``centre`` and ``rows`` are indices of methods.
     """
     found: dict[int, list[tuple[int, Floats]]] = {}
     for other in others:
@@ -96,7 +102,8 @@ def groups_of(
     for seeds, members in found.items():
         names = tuple(name for name, _ in members)
         layout = Layout(seeds, sizes, tuple(trained[n] for n in names), tuple(primary[n] for n in names))
-        result.append(Group(kind, names, np.stack([values for _, values in members]), column.strata, layout))
+        stacked = np.stack([values for _, values in members])
+        result.append(Group(kind, centre, names, len(trained), stacked, column.strata, layout))
     return result
 
 
@@ -134,8 +141,8 @@ def measure(
         pooled = np.array(layout.pooled, bool)
         for index, group in enumerate(members):
             floor = (float(seed[index, pooled].mean()), float(image[index, pooled].mean())) if pooled.any() else (0, 0)
-            judged = Judged(kind, group.rows, layout, mean[index], pvalues[index], equivalent[index], floor)
-            result.append(judged)
+            found = (mean[index], pvalues[index], equivalent[index], floor)
+            result.append(Judged(kind, group.centre, group.rows, group.methods, layout, *found))
     return result
 
 

@@ -45,9 +45,9 @@ class Layout:
 
         Those between trained methods are one test together, however many they are; each other one is a test of its own.
         """
-        pooled, primary = np.array(self.pooled, bool), np.array(self.primary, bool)
-        count = [int((pooled & chosen).any()) + int((~pooled & chosen).sum()) for chosen in (primary, ~primary)]
-        return count[0], count[1]
+        roles = list(zip(self.pooled, self.primary, strict=True))
+        first, later = (((True, role) in roles) + roles.count((False, role)) for role in (True, False))
+        return first, later
 
 
 def group_pvalues(mean: Floats, seed: Floats, image: Floats, layout: Layout) -> Floats:

@@ -76,7 +76,8 @@ def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]]) -> 
         rows += cells
         claims = block.metric == study.primary_metric and (column.scope, column.name) == (scope, name)
         for group in _groups(block, column, cells, study, claims=claims):
-            groups.append(replace(group, rows=tuple(first + index for index in group.rows)))
+            places = tuple(first + index for index in group.rows)
+            groups.append(replace(group, centre=first + group.centre, rows=places))
     return measure(groups, rows, study.name, _sign(block.metric), study.margin(block.metric))
 
 
@@ -104,7 +105,8 @@ def _groups(block: Block, column: Column, cells: list[dict[str, Any]], study: St
             for index, flag in zip(group.rows, group.layout.primary, strict=True):
                 cells[index]["role"] = PRIMARY if flag else EXPLORATORY
     if len(usable) > 1:
-        best = max(usable, key=lambda index: _sign(block.metric) * cells[index]["mean"])
+        sign = _sign(block.metric)
+        best = max(usable, key=lambda index: sign * cells[index]["mean"])
         cells[best]["best"] = True
         if len(usable) == len(cells):
             others = [index for index in usable if index != best]
