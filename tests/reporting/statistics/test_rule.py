@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,15 @@ from scipy import stats
 
 from benchmarks import familywise
 from benchmarks.statistics_study import Truth
-from harness.reporting.rows.compared import Study
+from harness.experiment import load_experiment
+from harness.reporting.rows.compared import Study, study_of
 from harness.reporting.rows.metric_rows import aggregate
 from harness.reporting.statistics import paired as st
+from harness.reporting.statistics.comparison import comparison
 from harness.reporting.statistics.critical import ALPHA, LEVELS, critical_values
 from harness.reporting.statistics.rule import Layout, group_pvalues, table_pvalues, verdict
 from harness.reporting.statistics.summary import summarize
+from tests.conftest import ROOT
 from tests.reporting import synthetic
 
 TABLES = 200
@@ -165,6 +169,36 @@ def test_bold_comes_with_its_star(tmp_path: Path) -> None:
 def test_methods_that_are_the_same_are_called_equivalent(tmp_path: Path) -> None:
     table = partial(tmp_path, dict.fromkeys(synthetic.GAINS, 0.0), {}, lucky=0.0)
     assert set(table.loc[["dropout", "simple_align", "adaptive_dropout"], "verdict"]) == {"equivalent"}
+
+
+def test_an_experiment_declares_its_primary_comparisons(tmp_path: Path) -> None:
+    text = (ROOT / "configs/experiments/laptop.yaml").read_text()
+    file = tmp_path / "mine.yaml"
+    claims = "primary: {methods: [dropout], column: blur, metric: psnr_y}\nmargin: {psnr_y: 0.5}\nseeds: [0, 1]"
+    file.write_text(text.replace("seeds: [0, 1]", claims))
+    study = study_of(load_experiment(file))
+    assert study.margin("psnr_y") == 0.5
+    assert study.margin("psnr_rgb") == 0.1
+    assert study.margin("ssim_y") is None
+    small = synthetic.study(datasets=("Set5",), degradations=("clean", "blur"), metrics=("psnr_rgb", "psnr_y"))
+    summary = summary_of(tmp_path, small := replace(small, primary=study.primary), synthetic.metric_rows(small))
+    found = summary[summary["role"] == "primary"]
+    assert found[["metric", "column", "method"]].to_numpy().tolist() == [["psnr_y", "blur", "dropout"]]
+    table = comparison(summary, small, "psnr_y", "Set5")
+    assert table is not None
+    assert "Primary: dropout on blur, tested first" in table.gain_caption
+    other = comparison(summary, small, "psnr_rgb", "Set5")
+    assert other is not None
+    assert "All of them are exploratory." in other.gain_caption
+    assert any(note.startswith("A star takes up to") for note in other.notes)
+
+
+def test_what_is_out_of_reach_is_said(tmp_path: Path) -> None:
+    study = synthetic.study(datasets=("Set5",), metrics=("psnr_rgb",), seeds=(0, 1))
+    table = comparison(summary_of(tmp_path, study, synthetic.metric_rows(study)), study, "psnr_rgb", "Set5")
+    assert table is not None
+    assert any("In effect no star is possible for all exploratory comparisons" in note for note in table.notes)
+    assert any(note.startswith("A star takes up to") and "(primary," in note for note in table.notes)
 
 
 def test_the_name_seeds_the_statistics(tmp_path: Path) -> None:
