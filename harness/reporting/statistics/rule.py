@@ -139,23 +139,25 @@ def verdict(difference: float, p: float, p_equivalent: float, sign: float) -> st
 
 
 def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
-    """Return how many standard errors (K,) each difference of a group needs for its star where the seeds alone vary.
+    """Return how many standard errors (K,) are enough for each difference of a group to be claimed.
 
-    Where images vary as well it needs fewer. Without training the images are what varies. NaN if nothing can ever be
-    claimed.
+    The larger of the critical values for seeds and for images: which of the two varies more is not asked. NaN if nothing
+    can ever be claimed: one seed, or one image.
 
     Args:
         layout: of the group.
         factors: of the table, from :func:`table_factors`.
     """
     pooled, primary = np.array(layout.pooled, bool), np.array(layout.primary, bool)
-    if layout.seeds == 1:
-        return np.full(len(pooled), np.nan)
-    varies = (layout.seeds,) if layout.seeds else layout.sizes
-    trained = max(int(pooled.sum()), 1)
-    result = np.empty(len(pooled))
+    trained = int(pooled.sum())
+    result = np.full(len(pooled), np.nan)
+    if layout.seeds == 1 or sum(layout.sizes) < 2:
+        return result
     for index, own in enumerate(primary):
+        level = int(np.searchsorted(LEVELS, ALPHA / factors[0 if own else 1], side="right")) - 1
         tested = int((pooled & (primary == own)).sum()) if pooled[index] else 1
-        limits = critical_values(tested, trained if layout.seeds else 1, varies)
-        result[index] = limits[int(np.searchsorted(LEVELS, ALPHA / factors[0 if own else 1], side="right")) - 1]
-    return np.where(np.isfinite(result) & (sum(layout.sizes) > 1), result, np.nan)
+        limits = [critical_values(tested, trained if pooled[index] else 1, layout.sizes)]
+        if layout.seeds:
+            limits.append(critical_values(tested, max(trained, 1), (layout.seeds,)))
+        result[index] = max(float(limit[level]) for limit in limits)
+    return result
