@@ -219,21 +219,18 @@ def _reach(rows: pd.DataFrame) -> list[str]:
     notes = []
     for role in (PRIMARY, EXPLORATORY):
         needed = rows.loc[rows["role"] == role, "needed"].to_numpy(np.float64)
-        never, far = np.isnan(needed), needed > _HOPELESS
+        never, far, near = np.isnan(needed), needed > _HOPELESS, needed <= _HOPELESS
         if never.any():
             which = f"{'all' if never.all() else never.sum()} {role} comparisons"
-            notes.append(f"No star is possible for {which}: no training was repeated. Add seeds.")
+            notes.append(f"No star is possible for {which}: that takes more than one seed, and more than one image.")
         if far.any():
             which = f"{'all' if far.all() else far.sum()} {role} comparisons"
-            notes.append(
-                f"In effect no star is possible for {which}: where seeds matter most, a difference would have to be "
-                f"{needed[far].min():.0f} standard errors or more. Add seeds."
+            text = (
+                f"where the luck is hardest to judge, less than {needed[far].min():.0f} standard errors are not enough"
             )
-        near = needed <= _HOPELESS
+            notes.append(f"In effect no star is possible for {which}: {text}. Add seeds.")
         if near.any():
-            notes.append(
-                f"A star takes up to {needed[near].max():.1f} standard errors ({role}, where seeds matter most)."
-            )
+            notes.append(f"{needed[near].max():.1f} standard errors are enough for a star ({role} comparisons).")
     return notes
 
 

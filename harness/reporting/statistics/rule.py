@@ -141,8 +141,8 @@ def verdict(difference: float, p: float, p_equivalent: float, sign: float) -> st
 def errors_needed(layout: Layout, factors: tuple[float, float]) -> Floats:
     """Return how many standard errors (K,) are enough for each difference of a group to be claimed.
 
-    The larger of the critical values for seeds and for images: which of the two varies more is not asked. NaN if nothing
-    can ever be claimed: one seed, or one image.
+    The larger of the critical values for seeds and for images: which of the two varies more is not asked. NaN if
+    nothing can ever be claimed: one seed, or one image.
 
     Args:
         layout: of the group.

@@ -38,8 +38,8 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         and against the baseline ``difference``, its 95% interval ``low``..``high``, ``error``, ``df``, what each test
         says of this comparison alone, ``p`` (t over seeds and images, dual to the interval) and ``p_images``
         (permutation over images, of these trained networks); ``role`` (primary, exploratory), ``p_family`` (by the rule
-        for the whole table, :mod:`harness.reporting.statistics.rule`), ``significant``, ``needed`` (the standard errors
-        that a star takes where the seeds alone vary), ``p_equivalent`` and ``verdict`` (better, worse, equivalent,
+        for the whole table, :mod:`harness.reporting.statistics.rule`), ``significant``, ``needed`` (standard errors
+        that are enough for a star), ``p_equivalent`` and ``verdict`` (better, worse, equivalent,
         undecided); ``improvement`` (probability), ``detectable`` (of primary
         comparisons: the effect that the rule would find with probability 80%),
         ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column, ``best_significant`` if the rule says
