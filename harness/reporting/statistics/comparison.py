@@ -216,7 +216,7 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
 
 def _reach(rows: pd.DataFrame) -> list[str]:
     """Say what a star takes, and which comparisons can never have one."""
-    notes = []
+    notes, enough = [], []
     for role in (PRIMARY, EXPLORATORY):
         needed = rows.loc[rows["role"] == role, "needed"].to_numpy(np.float64)
         never, far, near = np.isnan(needed), needed > _HOPELESS, needed <= _HOPELESS
@@ -230,7 +230,10 @@ def _reach(rows: pd.DataFrame) -> list[str]:
             )
             notes.append(f"In effect no star is possible for {which}: {text}. Add seeds.")
         if near.any():
-            notes.append(f"{needed[near].max():.1f} standard errors are enough for a star ({role} comparisons).")
+            enough.append(f"{needed[near].max():.1f} standard errors for {role} comparisons")
+    if enough:
+        text = "variances of seeds and of images added, those below their mean in the column raised to it"
+        notes.append(f"Enough for a star: {', '.join(enough)}; {text}.")
     return notes
 
 

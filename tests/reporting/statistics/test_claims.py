@@ -82,6 +82,16 @@ def test_bold_takes_its_star() -> None:
     assert not any(bold(CENTRE, {BEST: 0.001, OTHER: 0.04}, {BEST: 0.001, OTHER: 0.06}))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_what_the_note_calls_enough_is_enough(share: float) -> None:
+    random = np.random.Generator(np.random.Philox(3))
+    layout = Layout(3, (14,), (True,) * 4, (True,) * 4)
+    seed, image = share * random.exponential(1, (200, 4)), (1 - share) * random.exponential(1, (200, 4))
+    error = np.sqrt(np.maximum(seed, seed.mean(1, keepdims=True)) + np.maximum(image, image.mean(1, keepdims=True)))
+    needed = errors_needed(layout, (5.0, 1.0))
+    assert (5 * group_pvalues(needed * error * 1.001, seed, image, layout) < ALPHA).all()
+
+
 @pytest.mark.parametrize("comparisons", [100, 500])
 def test_fourteen_images_can_have_a_star_in_a_large_table(comparisons: int) -> None:
     """Permutations drawn by chance had p >= 0.0005 on 14 images: no star, whatever the difference."""
