@@ -41,6 +41,7 @@ def test_gpu_is_asked_for_where_there_is_none(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_gpu_path_without_a_gpu() -> None:
     result = on_cuda.measure(workers=0, small=True, device="cpu")
     assert result["step_bf16_adaptive_dropout"] > 0
