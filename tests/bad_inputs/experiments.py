@@ -40,6 +40,13 @@ CASES = [
         "yaml-folder", "a folder", "check folder.yaml", "folder.yaml: cannot be read (... Is a directory...)", _folder
     ),
     text("empty", "an empty file", "", "file: empty: input should be an object"),
+    edit(
+        "batches",
+        "`batches: sometimes`",
+        "scale: 4",
+        "scale: 4\nbatches: sometimes",
+        "batches: 'sometimes': input should be 'auto', 'keep' or 'online'",
+    ),
     text("list", "a list in place of a mapping", "- a\n- b\n", "file: a list: input should be an object"),
     text("latin1", "a file that is not UTF-8", "description: caf\u00e9".encode("latin-1"), "cannot be read (...)"),
     text("control", "a control character", "a: \x07b", "not valid YAML: ..."),
