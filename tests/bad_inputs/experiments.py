@@ -37,6 +37,12 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 CASES = [
     Case("yaml-missing", "a file that is not there", "check my.yaml", "my.yaml: no such file; files there: mine.yaml"),
     Case(
+        "yaml-name",
+        "a name of no experiment",
+        "check lapptop",
+        "lapptop: no such experiment; give a file, or one of: demo, denoise, ...",
+    ),
+    Case(
         "yaml-folder", "a folder", "check folder.yaml", "folder.yaml: cannot be read (... Is a directory...)", _folder
     ),
     text("empty", "an empty file", "", "file: empty: input should be an object"),
