@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.arguments import ExperimentFile
+from harness.commands.arguments import ExperimentFile, OptionalExperimentFile, experiment_path
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def check(experiment: ExperimentFile) -> None:
 
 
 def doctor(
-    experiment: Annotated[Path | None, typer.Argument(help="Also check what this experiment needs.")] = None,
+    experiment: OptionalExperimentFile = None,
     deep: Annotated[bool, typer.Option(help="Also compare the pixels of all data with their manifests.")] = False,
 ) -> None:
     """Examine Python, packages, GPUs, disk, data, weights, permissions and Slurm; status 1 if something is wrong."""
@@ -60,7 +60,10 @@ def plan(
         tuple[float, float, float] | None,
         typer.Option(help="With --power: how far differences vary with seed, image and both, in units of the metric."),
     ] = None,
-    pilot: Annotated[Path | None, typer.Option(help="With --power: an experiment whose metrics tell that.")] = None,
+    pilot: Annotated[
+        Path | None,
+        typer.Option(parser=experiment_path, help="With --power: an experiment whose metrics tell that, file or name."),
+    ] = None,
 ) -> None:
     """Print what an experiment will do before anything starts: runs, jobs, downloads, hours and disk."""
     from harness.experiment import load_experiment
