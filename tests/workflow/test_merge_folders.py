@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from harness.evaluation.evaluate import COLUMNS, write_metrics
-from harness.foundation import files as foundation_files
 from harness.evaluation.retries import attempts
+from harness.foundation import files as foundation_files
 from harness.foundation.errors import HarnessError
 from harness.foundation.sums import seal_json, seal_text
 from harness.networks.weights import save_weights
