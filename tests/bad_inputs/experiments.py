@@ -37,7 +37,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 CASES = [
     Case("yaml-missing", "a file that is not there", "check my.yaml", "my.yaml: no such file; files there: mine.yaml"),
     Case(
-        "yaml-name",
+        "yaml-unknown",
         "a name of no experiment",
         "check lapptop",
         "lapptop: no such experiment; give a file, or one of: demo, denoise, ...",
