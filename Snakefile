@@ -8,7 +8,7 @@ min_version("9.0")
 
 with reporting_to(WorkflowError):
     given = workflow.overwrite_configfiles or workflow.configfiles
-    experiment = Plan(experiment_file(given, workflow.config_settings.config))
+    experiment = Plan(experiment_file(given, workflow.config_settings.config), first=workflow.is_main_process)
 shell.prefix(experiment.shell_prefix)
 
 
@@ -27,6 +27,12 @@ for regularizer in experiment.rule_files:
 onstart:
     with reporting_to(WorkflowError):
         experiment.preflight(workflow.dag.needrun_jobs(), workflow.global_resources, workflow.non_local_exec)
+        experiment.begin_stage()
+
+
+onsuccess:
+    for line in experiment.outlook():
+        print(line)
 
 
 rule all:

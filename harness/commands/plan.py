@@ -73,7 +73,7 @@ def plan(
     from harness.workflow.forecast.jobs import dry_run
     from harness.workflow.forecast.plan import plan as write_plan
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment, next_stage=not power)
     if (sigma is not None or pilot is not None) and not power:
         raise HarnessError("--sigma and --pilot say what --power is to be computed from; add --power")
     if power:

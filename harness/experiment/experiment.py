@@ -13,10 +13,12 @@ from harness.experiment.catalogues import Catalogues, VariantEntry
 from harness.experiment.file import ExperimentFile
 from harness.experiment.names import check_names
 from harness.experiment.runs import Run, Spanner
+from harness.experiment.stages import SeedsEntry, Stage, read_stage
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
+from harness.foundation.names import check_name
 from harness.foundation.places import expanded
-from harness.foundation.yamlfile import load_model
+from harness.foundation.yamlfile import load_yaml, validate
 from harness.regularizers import teacher_of
 from harness.spec import EvaluationSpec, SetSpec
 
@@ -32,15 +34,17 @@ class Experiment:
         runs: the trainings that its tables compare.
         externals: the models from outside that stand beside them.
         references: the control rows.
+        stage: where it stands if it adds seeds until it is decided, else None.
     """
 
-    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
+    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues, stage: Stage | None = None) -> None:
         check_names(path, file, catalogues)
         for field, place in (("data_root", file.data_root), ("weights_root", file.weights_root)):
             expanded(place, f"{path}: {field}")
         self.path = path
         self.file = file
         self.name = path.stem
+        self.stage = stage
         self.catalogues = catalogues
         self._spanner = Spanner(path, file, catalogues)
         self.training = self._spanner.training
@@ -153,15 +157,22 @@ class Experiment:
             raise HarnessError(f"{self.path}: external.{name}: {error}") from error
 
 
-def load_experiment(path: str | Path, catalogues: Catalogues | None = None) -> Experiment:
+def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, next_stage: bool = False) -> Experiment:
     """Read, check and resolve an experiment file.
 
     Args:
         path: the YAML file; its stem is the experiment's name.
         catalogues: the catalogues its names refer to; by default those in ``configs/``.
+        next_stage: if it adds seeds until it is decided, with those that come next instead of the present ones.
 
     Raises:
         HarnessError: one line per mistake, with file, field, value and the allowed choices.
     """
     path = Path(path)
-    return Experiment(path, load_model(path, ExperimentFile), catalogues or Catalogues.load())
+    data, stage = load_yaml(path), None
+    if isinstance(data, dict) and isinstance(data.get("seeds"), dict):
+        check_name(path.stem, "experiment", f"{path}: name")
+        stage = read_stage(path.stem, validate(data["seeds"], SeedsEntry, str(path), "seeds"))
+        stage = stage.following if next_stage else stage
+        data = {**data, "seeds": list(stage.seeds)}
+    return Experiment(path, validate(data, ExperimentFile, str(path)), catalogues or Catalogues.load(), stage)

@@ -34,7 +34,10 @@ class PrimaryEntry(StrictModel):
 
 
 class ExperimentFile(StrictModel):
-    """An experiment as written. ``training`` is checked apart, because its degradation names a catalogue entry."""
+    """An experiment as written. ``training`` is checked apart, because its degradation names a catalogue entry.
+
+    ``seeds`` may also be written as :class:`harness.experiment.stages.SeedsEntry`; here are those of the present stage.
+    """
 
     description: str
     scale: int = Field(gt=0)

@@ -7,17 +7,22 @@ from pathlib import Path
 
 from harness.experiment import Experiment
 from harness.experiment.ablations import Ablation, ablation_names, load_ablation
+from harness.experiment.stages import Stage, write_stage
 from harness.foundation import layout
 from harness.reporting.figures.build import write_figures
 from harness.reporting.page.ablation import Outcome, outcome, write_outcome
 from harness.reporting.page.report import write_report as _write_report
-from harness.reporting.rows.compared import study_of, study_of_ablation
-from harness.reporting.rows.metric_rows import write_aggregate
+from harness.reporting.page.verdicts import undecided
+from harness.reporting.rows.compared import Study, study_of, study_of_ablation
+from harness.reporting.rows.metric_rows import load, write_aggregate
+from harness.reporting.statistics.summary import summarize
 from harness.reporting.tables.write import write_tables as _write_tables
 
 
 def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:
     """Merge the metrics of all runs and references into ``results/<experiment>/metrics.parquet``.
+
+    Where seeds are added until it is decided, whether it is stands in ``seeds.json`` beside it afterwards.
 
     Args:
         experiment: whose metrics.
@@ -29,7 +34,16 @@ def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:
     files = [item for item in experiment.labelled_metrics if not partial or item[0].is_file()]
     target = layout.experiment_metrics(experiment.name)
     write_aggregate(files, study_of(experiment), target)
+    if experiment.stage is not None and not partial:
+        write_stage(experiment.name, _looked(experiment.stage, study_of(experiment), target))
     return target
+
+
+def _looked(stage: Stage, study: Study, rows: Path) -> Stage:
+    """Return a stage with what its results say: which primary comparisons are undecided."""
+    frame = load(rows)
+    summary = summarize(frame[frame["metric"] == study.primary_metric], study)
+    return stage.looked(undecided(summary, study))
 
 
 def tables(experiment: Experiment) -> list[Path]:

@@ -17,6 +17,7 @@ from harness.evaluation.metrics import registry
 from harness.evaluation.retries import attempts
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import Ablation, ablation_names, find_run, load_ablation
+from harness.experiment.stages import read_stage, write_stage
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
@@ -73,10 +74,12 @@ class Plan:
 
     Args:
         path: the experiment's file.
+        first: whether this is the process that was called, not one that it started for a job; it decides which seeds
+            there are.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._experiment: Experiment = load_experiment(path)
+    def __init__(self, path: str | Path, *, first: bool = False) -> None:
+        self._experiment: Experiment = load_experiment(path, next_stage=first)
         self.path = Path(path)  # as text, Snakemake would repeat what another experiment has run already
         self.name = self._experiment.name
         self.scale = self._experiment.file.scale
@@ -292,6 +295,16 @@ class Plan:
         problems = preflight.problems(self._experiment, needs, limits.get("gpu"), elsewhere)
         if problems:
             raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
+
+    def begin_stage(self) -> None:
+        """Keep which seeds there are now, for the jobs."""
+        if self._experiment.stage is not None:
+            write_stage(self.name, self._experiment.stage)
+
+    def outlook(self) -> list[str]:
+        """Return what a person should know at the end: whether more seeds are to come."""
+        stage = self._experiment.stage
+        return [] if stage is None else [f"{self.name}: {read_stage(self.name, stage.entry).outlook()}"]
 
 
 @cache

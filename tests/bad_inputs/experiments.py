@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.bad_inputs.case import BASE, EXPERIMENT, Case, Make, written
@@ -28,6 +29,14 @@ def _data_root(content: str) -> Make:
     return written(
         EXPERIMENT, BASE.replace("scale: 4", f"scale: 4\ndata_root: {content}").replace("embedded_test", "Set5")
     )
+
+
+def _begun(folder: Path) -> None:
+    sequence = "seeds: {at_least: 2, at_most: 5, until: decided}"
+    written(EXPERIMENT, BASE.replace("seeds: [0]", sequence))(folder)
+    planned = {"at_least": 2, "at_most": 4, "by": None, "until": "decided"}
+    record = {"planned": planned, "stage": 2, "looks": []}
+    written("results/mine/seeds.json", json.dumps(record))(folder)
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -194,6 +203,34 @@ CASES = [
     edit("metric", "an unknown metric", "[psnr_rgb]", "[psnr]", "evaluation.metrics: 'psnr': unknown; allowed: ..."),
     edit("seed-twice", "a seed given twice", "seeds: [0]", "seeds: [0, 0]", "seeds: 0: a duplicate run: given twice"),
     edit("seed-negative", "a negative seed", "seeds: [0]", "seeds: [-1]", "seeds: -1: must not be negative"),
+    edit(
+        "seeds-one",
+        "a sequence that begins with one seed",
+        "seeds: [0]",
+        "seeds: {at_least: 1, at_most: 4, until: decided}",
+        "seeds.at_least: 1: input should be greater than or equal to 2",
+    ),
+    edit(
+        "seeds-most",
+        "a sequence that cannot grow",
+        "seeds: [0]",
+        "seeds: {at_least: 3, at_most: 3, until: decided}",
+        "seeds: at_most 3 is not above at_least 3; give more, or a list",
+    ),
+    edit(
+        "seeds-until",
+        "a sequence that ends with a word of its own",
+        "seeds: [0]",
+        "seeds: {at_least: 3, at_most: 5, until: better}",
+        "seeds.until: 'better': input should be 'decided'",
+    ),
+    Case(
+        "yaml-seeds-begun",
+        "a sequence of seeds whose numbers are changed after it was begun",
+        CHECK,
+        "results/mine/seeds.json: the sequence was begun with {at_least: 2, at_most: 4, until: decided}, ...",
+        _begun,
+    ),
     edit(
         "crop",
         "a crop that the scale does not divide",

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.reporting.rows.compared import AVERAGE, REAL, Study
 from harness.reporting.rows.labels import MetricLabel, degradation_label, metric_label
 from harness.reporting.statistics.claims import PRIMARY
-from harness.reporting.statistics.rule import EQUIVALENT, UNDECIDED
+from harness.reporting.statistics.rule import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from harness.reporting.statistics.summary import COMPARED
 
 
@@ -22,7 +22,22 @@ def verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
     """
     rows = _primary_rows(summary, study)
     label = metric_label(study.primary_metric)
-    return list(_sentences(rows, study, label))
+    sequence = [] if study.stage is None else [sentence(study.stage.looked(undecided(summary, study)).outlook())]
+    return [*_sentences(rows, study, label), *sequence]
+
+
+def undecided(summary: pd.DataFrame, study: Study) -> tuple[str, ...]:
+    """Return the primary comparisons that are neither better, worse nor equivalent, as "method on network"."""
+    rows = _primary_rows(summary, study)
+    known = {(row["method"], row["network"]): row["verdict"] for row in rows.to_dict("records")}
+    planned = [(run.variant, run.network) for run in study.runs if run.variant in study.primary_methods]
+    open_ = [pair for pair in dict.fromkeys(planned) if known.get(pair, "") not in (BETTER, WORSE, EQUIVALENT)]
+    return tuple(f"{method} on {network}" for method, network in open_)
+
+
+def sentence(text: str) -> str:
+    """Return text as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _primary_rows(summary: pd.DataFrame, study: Study) -> pd.DataFrame:

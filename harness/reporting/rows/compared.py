@@ -10,6 +10,7 @@ from harness.evaluation.external_entry import ExternalModel
 from harness.evaluation.references import ReferenceMethod
 from harness.experiment import Experiment, Run
 from harness.experiment.ablations import Ablation
+from harness.experiment.stages import Stage
 from harness.foundation.errors import HarnessError
 from harness.reporting.rows.labels import metric_label
 
@@ -77,6 +78,7 @@ class Study:
         controls: the references as they are measured; those of which nothing but a name is known are left out.
         primary: which comparisons are primary.
         margins: metric to the difference below which methods count as equivalent, where it is not the metric's own.
+        stage: where it stands if it adds seeds until it is decided.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Study:
     controls: tuple[ReferenceMethod, ...] = ()
     primary: Primary = Primary()
     margins: Mapping[str, float] = field(default_factory=dict, hash=False)
+    stage: Stage | None = None
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +153,11 @@ class Study:
     def primary_metric(self) -> str:
         """The metric of the primary comparisons."""
         return self.primary.metric or self.metrics[0]
+
+    @property
+    def share(self) -> float:
+        """The share of the level that its tables may spend: all of it, unless seeds are added until it is decided."""
+        return 1.0 if self.stage is None else self.stage.share
 
     def margin(self, metric: str) -> float | None:
         """Return the difference below which methods count as equivalent by a metric, or None if there is none."""
@@ -219,6 +227,7 @@ def study_of(experiment: Experiment) -> Study:
         controls=experiment.references,
         primary=Primary(**experiment.file.primary.model_dump()),
         margins=experiment.file.margin,
+        stage=experiment.stage,
     )
 
 

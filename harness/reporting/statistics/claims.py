@@ -16,19 +16,21 @@ PRIMARY, EXPLORATORY = "primary", "exploratory"
 """Roles of comparisons."""
 
 
-def claim(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float) -> None:
+def claim(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float, share: float = 1.0) -> None:
     """Write what may be claimed into the rows of one table, all networks of one metric and scope.
 
     Args:
         groups: all groups of the table.
         rows: of the summary.
         sign: 1 if higher is better, else -1.
+        share: of the level, for one of several looks at the results.
     """
     against = [group for group in groups if group.kind == BASELINE]
     layouts = [group.layout for group in against]
-    corrected = table_pvalues([group.pvalues for group in against], layouts)
-    equivalent = table_pvalues([group.equivalent for group in against], layouts)
-    factors = table_factors(layouts)
+    corrected = table_pvalues([group.pvalues / share for group in against], layouts)
+    equivalent = table_pvalues([group.equivalent / share for group in against], layouts)
+    first, later = table_factors(layouts)
+    factors = first / share, later / share
     for group, p, same in zip(against, corrected, equivalent, strict=True):
         needed = errors_needed(group.layout, factors)
         for index, place in enumerate(group.rows):
@@ -40,10 +42,10 @@ def claim(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float) -> 
             index = int(number)
             row = rows[group.rows[index]]
             row["detectable"] = detectable(Situation.estimated(group, index, float(row["sigma_rest"]), factors[0]))
-    _embolden([group for group in groups if group.kind == RIVAL], rows, sign)
+    _embolden([group for group in groups if group.kind == RIVAL], rows, sign, share)
 
 
-def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float) -> None:
+def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float, share: float) -> None:
     """Mark the best method of each column if it beats every other one, as the rule for the whole table has it.
 
     A number that is bold has its star as well, or, being the baseline's, all others have theirs; so no table without
@@ -51,7 +53,8 @@ def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float)
     """
     beaten: dict[int, dict[int, bool]] = {}
     methods: dict[int, int] = {}
-    for group, p in zip(groups, table_pvalues([g.pvalues for g in groups], [g.layout for g in groups]), strict=True):
+    pvalues = table_pvalues([group.pvalues / share for group in groups], [group.layout for group in groups])
+    for group, p in zip(groups, pvalues, strict=True):
         won = (p < ALPHA) & (sign * group.mean < 0)
         beaten.setdefault(group.centre, {}).update(zip(group.rows, won.tolist(), strict=True))
         methods[group.centre] = group.methods

@@ -202,6 +202,9 @@ def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
         f" *: significant; without any true difference, a table like this has a star in at most {ALPHA:.0%} of cases"
     )
     text += f" ({tests[PRIMARY] + tests[EXPLORATORY]} comparisons together)."
+    if study.stage is not None:
+        text += f" Seeds are added until the primary comparisons are decided: this is look {study.stage.index + 1} of "
+        text += f"{len(study.stage.entry.looks)}, which has {study.share:.0%} of that to spend."
     if tests[PRIMARY]:
         column = str(rows.loc[rows["role"] == PRIMARY, "column"].iloc[0])
         every = study.primary_methods == set(study.methods) - {study.baseline}

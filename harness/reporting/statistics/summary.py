@@ -57,7 +57,7 @@ def summarize_blocks(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
             row = rows[judged.rows[0]]
             tables.setdefault((row["metric"], row["scope"]), []).append(judged)
     for (metric, _), groups in tables.items():
-        claim(groups, rows, _sign(metric))
+        claim(groups, rows, _sign(metric), study.share)
     return pd.DataFrame(rows).astype(dict.fromkeys(_TEXT, object))
 
 

@@ -68,7 +68,7 @@ def power_lines(
     known = _known(experiment, study, sigma, pilot, own)
     others = len(study.primary_methods) < len(study.methods) - 1
     exploratory = others or len(study.degradations) > 1 or bool(study.seedless)
-    factor = len(study.networks) / (PRIMARY_SHARE if exploratory else 1.0)
+    factor = len(study.networks) / (PRIMARY_SHARE if exploratory else 1.0) / study.share
     methods = len(study.primary_methods)
     situation = Situation(methods, len(study.seeds), tuple(sizes.values()), known.sigma, known.freedom, factor)
     return [*_head(study, sizes, known), "", *_table(situation, study), "", *_open(own, situation, study)]
