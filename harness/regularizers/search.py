@@ -39,6 +39,10 @@ class Search:
         if self.log and self.low <= 0:
             raise HarnessError(f"Search({self.low}, {self.high}, log=True): both numbers must be greater than 0")
 
+    def __str__(self) -> str:
+        """Return the range in words."""
+        return f"{self.low:g} to {self.high:g}" + " (log)" * self.log
+
     @property
     def ends(self) -> tuple[float, float]:
         """The least and the greatest value."""
@@ -74,6 +78,10 @@ class Choice:
         if len(values) < 2:
             raise HarnessError(f"Choice{values}: give at least two values")
         object.__setattr__(self, "values", values)
+
+    def __str__(self) -> str:
+        """Return the values in words."""
+        return f"one of {', '.join(map(str, self.values))}"
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -124,4 +132,5 @@ def _check(options: type[StrictModel], name: str, where: Search | Choice) -> Non
         try:
             options.model_validate({name: value})
         except ValueError as error:
-            raise HarnessError(f"{options.__name__}.{name}: {value!r} of {where} is no value of it") from error
+            problem = f"{value!r} of its search space, {where}, is no value of it"
+            raise HarnessError(f"{options.__name__}.{name}: {problem}") from error

@@ -49,7 +49,7 @@ class TuningPlan:
         return [*self.reports(".csv", ".png"), self.chosen] if self.there else []
 
     def results(self, chosen: str) -> list[str]:
-        """Return the metrics and records of the runs that follow from a choice.
+        """Return what is compared after a choice: all metrics, and the records of the runs that follow from it.
 
         Args:
             chosen: the file of the choice, which is there by now.
@@ -61,10 +61,9 @@ class TuningPlan:
         if self._tuning is None or found is None:
             raise HarnessError(f"{chosen}: no choice among these trials; {layout.remedy(Path(chosen))}")
         runs = self._tuning.final_runs(found)
-        evaluation = self._experiment.evaluation.hash
-        paths = [
-            path for run in runs for path in (layout.metrics(run.name, evaluation), layout.run(run.name) / "run.json")
-        ]
+        spec = self._experiment.evaluation.hash
+        paths = [layout.metrics(run.name, spec) for run in (*self._experiment.runs, *runs)]
+        paths += [layout.run(run.name) / "run.json" for run in runs]
         return [str(path) for path in dict.fromkeys(paths)]
 
     def reports(self, *suffixes: str) -> list[str]:

@@ -28,7 +28,6 @@ checkpoint chosen:
 
 rule tuning:
     input:
-        experiment.metrics,
         experiment.tuning.trials,
         # A choice that cannot be used is told without the frames of its reading.
         reporting_to(WorkflowError)(

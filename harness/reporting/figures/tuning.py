@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from harness.reporting.figures.style import BAD, PAGE, MethodStyle, legend_above, save, say, styled
+from harness.reporting.figures.style import BAD, PAGE, REFERENCE_COLORS, MethodStyle, legend_above, save, say, styled
 from harness.reporting.rows.compared import Study
 from harness.reporting.rows.labels import method_label
 from harness.reporting.statistics.trials import expected_best
@@ -20,11 +20,14 @@ Losses = Mapping[str, Sequence[float]]
 _LIMIT = 4.0  # times the spread of the upper half of all trials: what is worse leaves the picture
 
 
-def search_figure(losses: Mapping[str, Losses], study: Study, folder: Path, name: str = "search") -> list[Path]:
+def search_figure(
+    losses: Mapping[str, Losses], untrained: Mapping[str, float], study: Study, folder: Path, name: str = "search"
+) -> list[Path]:
     """Draw, for each network, the expected best held-out loss against the number of trials, and all trials beside it.
 
     Args:
         losses: network to the losses of its variants; a variant whose trials have not ended has none.
+        untrained: network to its loss before training; a dotted line shows it where it is near.
         study: whose variants these are.
         folder: where to write.
         name: of the files.
@@ -39,6 +42,7 @@ def search_figure(losses: Mapping[str, Losses], study: Study, folder: Path, name
             _curves(curves, variants, look)
             _points(points, variants, look)
             _limit(curves, variants)
+            _untrained((curves, points), untrained[network])
             curves.set_ylabel("held-out L1 (1/1000)")
             if len(losses) > 1:
                 curves.set_title(network, loc="left")
@@ -67,6 +71,15 @@ def _points(axis: Axes, variants: Losses, look: MethodStyle) -> None:
     axis.set_xlim(-0.7, len(variants) - 0.3)
     axis.set_xlabel("all trials, by method")
     axis.grid(axis="y")
+
+
+def _untrained(axes: Sequence[Axes], loss: float) -> None:
+    low, high = axes[0].get_ylim()
+    if low < loss < high:
+        for axis in axes:
+            axis.axhline(loss, color=REFERENCE_COLORS[3], linestyle=":", linewidth=0.8)
+        place = ("axes fraction", "data")
+        axes[1].annotate("untrained", (1, loss), xycoords=place, ha="right", va="bottom", fontsize=6.5)
 
 
 def _limit(axis: Axes, variants: Losses) -> None:

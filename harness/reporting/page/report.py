@@ -18,7 +18,7 @@ from harness.reporting.figures.captions import CAPTIONS
 from harness.reporting.files import figure_names
 from harness.reporting.page.ablation import Outcome, level_table
 from harness.reporting.page.protocol import Fact, protocol
-from harness.reporting.page.tuning import Tuned, comparison_table, trial_table
+from harness.reporting.page.tuning import Tuned, chosen_table, comparison_table, trial_table
 from harness.reporting.rows.cells import STATUSES
 from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import metric_label
@@ -58,9 +58,10 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Tuning in the page: default and chosen options side by side, all trials, and the figure if it was drawn."""
+    """Tuning in the page: default and chosen options side by side, what was chosen, all trials, and the figure."""
 
     sides: Markup
+    chosen: Markup
     trials: Markup
     picture: Picture | None
 
@@ -120,8 +121,8 @@ def write_report(
 
 
 def _tuning(found: Tuned, folder: Path) -> Tuning:
-    tables = (Markup(comparison_table(found).html()), Markup(trial_table(found).html()))
-    return Tuning(*tables, _picture(folder / "search.png", "search", CAPTIONS["search"]))
+    sides, chosen, trials = (Markup(table(found).html()) for table in (comparison_table, chosen_table, trial_table))
+    return Tuning(sides, chosen, trials, _picture(folder / "search.png", "search", CAPTIONS["search"]))
 
 
 def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tuple[str, Markup]]:

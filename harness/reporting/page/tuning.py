@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from harness.experiment import Experiment, Run
-from harness.experiment.tuning import Best, Chosen, Tuning
+from harness.experiment.tuning import Chosen, Tuning
 from harness.foundation.files import write_text
 from harness.reporting.figures.tuning import search_figure
 from harness.reporting.rows.compared import AVERAGE, Study
@@ -77,7 +77,7 @@ def tuned(experiment: Experiment, tuning: Tuning, metrics: Path, runs: Path, *, 
     if chosen and metrics.is_file():
         frame = load(metrics)
         studies = {"default": default_study(experiment), "tuned": tuned_study(experiment, final)}
-        studies |= {f"gain of {name}": gain_study(experiment, final, name) for name in experiment.file.variants}
+        studies |= {_gain_of(name): gain_study(experiment, final, name) for name in experiment.file.variants}
         summaries = {name: (study, summarize(frame, study)) for name, study in studies.items()}
     done = tuple(ended(tuning.trials, runs, partial=partial))
     return Tuned(experiment, tuning, done, chosen, final, summaries)
@@ -89,14 +89,16 @@ def write_tuned(found: Tuned, folder: Path) -> list[Path]:
     ``comparison.csv`` holds every number: the rows of each summary, with what it compares in the column ``options``.
     """
     title = f"{found.experiment.name}: tuning"
-    sides, trials = comparison_table(found), trial_table(found)
+    tables, trials = (comparison_table(found), chosen_table(found)), trial_table(found)
     details = list(_details(found))
     texts = {
         "comparison.md": f"# {markdown_escape(title)}\n\n"
-        + "\n".join([sides.markdown(), *map(render.markdown, details)]),
+        + "\n".join([*(table.markdown() for table in tables), *map(render.markdown, details)]),
         "comparison.csv": numbers(_all_numbers(found)),
-        "comparison.tex": latex_document([sides.latex(), *map(render.latex, details)]),
-        "comparison.html": page(title, sides.html() + "\n".join(map(render.html_table, details))),
+        "comparison.tex": latex_document([*(table.latex() for table in tables), *map(render.latex, details)]),
+        "comparison.html": page(
+            title, "\n".join([*(table.html() for table in tables), *map(render.html_table, details)])
+        ),
         "trials.md": f"# {markdown_escape(title)}: all trials\n\n{trials.markdown()}",
         "trials.csv": trials.csv(),
         "trials.tex": latex_document([trials.latex()]),
@@ -104,7 +106,8 @@ def write_tuned(found: Tuned, folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         write_text(folder / name, text)
-    return sorted([*(folder / name for name in texts), *search_figure(losses(found), found.study, folder)])
+    figures = search_figure(losses(found), untrained(found), found.study, folder)
+    return sorted([*(folder / name for name in texts), *figures])
 
 
 def losses(found: Tuned) -> dict[str, dict[str, list[float]]]:
@@ -124,39 +127,53 @@ def losses(found: Tuned) -> dict[str, dict[str, list[float]]]:
     }
 
 
+def untrained(found: Tuned) -> dict[str, float]:
+    """Return the held-out loss before training, by network, in thousandths: the mean over all trials."""
+    initial: dict[str, list[float]] = {}
+    for one in found.ended:
+        initial.setdefault(one.trial.run.network, []).append(one.initial * THOUSAND)
+    return {network: sum(values) / len(values) for network, values in initial.items()}
+
+
 def comparison_table(found: Tuned) -> PlainTable:
     """Return a row per network and variant: the first metric's average at default and at chosen options."""
-    metric = found.study.metrics[0]
-    label = metric_label(metric)
-    best = {(one.network, one.variant): one for one in (found.chosen.best if found.chosen else ())}
+    label = metric_label(found.study.metrics[0])
+    several = len(found.study.networks) > 1
     rows = []
-    for network in found.experiment.file.networks:
-        for variant in found.experiment.file.variants:
-            default, chosen, gain = (
-                _cell(found, name, network, method, label)
-                for name, method in (
-                    ("default", variant),
-                    ("tuned", CHOSEN.format(variant)),
-                    (f"gain of {variant}", CHOSEN.format(variant)),
-                )
-            )
-            texts = (default.value, _gain(default), chosen.value, _gain(chosen), _gain(gain))
-            rows.append((network, variant, *texts, _settings(best.get((network, variant)))))
+    for network in found.study.networks:
+        for variant in found.study.methods:
+            default = _cell(found, "default", network, variant, label)
+            chosen = _cell(found, "tuned", network, CHOSEN.format(variant), label)
+            gain = _cell(found, _gain_of(variant), network, CHOSEN.format(variant), label)
+            texts = (variant, default.value, _gain(default), chosen.value, _gain(chosen), _gain(gain))
+            rows.append((network, *texts) if several else texts)
     unit = f", {label.unit}" if label.unit else ""
     base = found.study.baseline
-    header = ("network", "method", f"default{unit}", f"to {base}", f"tuned{unit}", f"to {CHOSEN.format(base)}")
-    entry = found.tuning.entry
+    columns = (f"default{unit}", f"to {base}", f"tuned{unit}", f"to tuned {base}", "tuned to default")
+    header = ("network", "method", *columns) if several else ("method", *columns)
     caption = (
-        f"{label.title} over all test sets and degradations at default options and at those that were chosen: of "
-        f"{entry.trials} trials for each method, {base} included, of {entry.iterations:.0%} of the iterations each, "
-        f"the one with the least L1 loss on {found.experiment.training.heldout}; no test set had a part in it. Chosen "
-        f"options train with the same seeds as default ones, with which no trial was trained. Differences are "
-        f"paired, with {LEVEL:.0%} intervals; a star means what it means in the main table, and each of the three "
-        "comparisons is corrected for itself."
+        f"{label.title} over all test sets and degradations, at default options and at those that were chosen. Both "
+        f"were trained with the same seeds; differences are paired, with {LEVEL:.0%} intervals. A star means what it "
+        "means in the main table, and each of the three columns of differences is corrected for itself."
     )
-    return PlainTable(
-        "comparison", caption, (*header, "tuned to default", "chosen"), tuple(rows), frozenset(range(2, 7))
+    numeric = frozenset(range(1 + several, 6 + several))
+    return PlainTable("comparison", caption, header, tuple(rows), numeric)
+
+
+def chosen_table(found: Tuned) -> PlainTable:
+    """Return what was chosen: a row per network and variant."""
+    entry, heldout = found.tuning.entry, found.experiment.training.heldout
+    rows = [
+        (one.network, one.variant, f"{one.learning_rate:g}", _options(one.options), f"{one.heldout_l1 * THOUSAND:.3f}")
+        for one in (found.chosen.best if found.chosen else ())
+    ]
+    caption = (
+        f"What was chosen: of {entry.trials} trials for each method, {found.study.baseline} included, of "
+        f"{entry.iterations:.0%} of the iterations each, the one with the least L1 loss on {heldout} (in thousandths, "
+        "of the averaged weights). No test set had a part in it, and no seed of a trial trains a result."
     )
+    header = ("network", "method", "learning rate", "options", "held-out L1")
+    return PlainTable("chosen", caption, header, tuple(rows), frozenset({2, 4}))
 
 
 def trial_table(found: Tuned) -> PlainTable:
@@ -182,19 +199,12 @@ def trial_table(found: Tuned) -> PlainTable:
         "weights on the held-out images, in thousandths; before training "
         f"{', '.join(sorted({f'{one.initial * THOUSAND:.3f}' for one in found.ended})) or 'unknown'}."
     )
-    header = ("network", "method", "trial", "learning rate", "options", "held-out L1", "", "run")
+    header = ("network", "method", "trial", "learning rate", "options", "held-out L1", "chosen", "run")
     return PlainTable("trials", caption, header, tuple(rows), frozenset({2, 3, 5}))
 
 
 def _whose(one: Ended) -> tuple[str, str]:
     return one.trial.run.network, one.trial.run.variant
-
-
-def _settings(best: Best | None) -> str:
-    """Return what was chosen, in words."""
-    if best is None:
-        return "not chosen yet"
-    return ", ".join(filter(None, [_options(best.options), f"learning rate {best.learning_rate:g}"]))
 
 
 def _options(options: Mapping[str, Any]) -> str:
@@ -209,6 +219,10 @@ def _cell(found: Tuned, which: str, network: str, method: str, label: MetricLabe
     rows = summary[(summary["metric"] == study.metrics[0]) & (summary["scope"] == _widest(summary, study))]
     own = rows[(rows["network"] == network) & (rows["method"] == method)]
     return cell_of(own.iloc[-1].to_dict() if len(own) else None, label)
+
+
+def _gain_of(variant: str) -> str:
+    return f"gain of {variant}"
 
 
 def _gain(cell: Cell) -> str:

@@ -9,12 +9,13 @@ from harness.datasets.catalogue import find_entry
 from harness.datasets.manifests import read_manifest
 from harness.datasets.pack_files import INDEX
 from harness.datasets.resolve import missing, resolve_images
-from harness.experiment import Experiment, Run
+from harness.experiment import Experiment
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import image_size
-from harness.spec import SetSpec
+from harness.spec import RunSpec, SetSpec
 from harness.workflow.forecast.rates import Measured, measured, network_of
+from harness.workflow.forecast.trainings import trainings, unfinished
 
 _STATE_PER_WEIGHT = 8
 """Two generations of a state, each with the weights, their average and Adam's two moments."""
@@ -35,22 +36,23 @@ class Space:
     unknown: tuple[str, ...] = ()
 
 
-def spaces(experiment: Experiment, runs: Iterable[Run], known: Measured) -> list[Space]:
-    """Return what an experiment will write: benchmarks, training images, and weights and states of ``runs``."""
+def spaces(experiment: Experiment, specs: Iterable[RunSpec], known: Measured) -> list[Space]:
+    """Return what an experiment will write: benchmarks, training images, and weights and states of the runs."""
     sizes = {part.dataset: _benchmark(part, experiment) for part in experiment.evaluation.sets}
     packs = {name: _pack(name, experiment) for name in (experiment.training.data, experiment.training.heldout)}
+    names = {network_of(run.spec): run.network for run in experiment.runs}
     weights: dict[str, int | None] = {}
-    for run in runs:
-        each = known.weight_bytes.get(network_of(run.spec))
-        before = weights.get(run.network, 0)
-        weights[run.network] = None if each is None or before is None else before + each * (1 + _STATE_PER_WEIGHT)
+    for spec in specs:
+        each, name = known.weight_bytes.get(network_of(spec)), names[network_of(spec)]
+        before = weights.get(name, 0)
+        weights[name] = None if each is None or before is None else before + each * (1 + _STATE_PER_WEIGHT)
     return [_sum("benchmarks", sizes), _sum("training images", packs), _sum("weights and states", weights)]
 
 
 def total_space(experiment: Experiment) -> int:
     """Return the bytes that an experiment will write at least: what is known of :func:`spaces`."""
-    todo = [run for run in experiment.runs if not (layout.run(run.name) / "weights.safetensors").is_file()]
-    return sum(space.size for space in spaces(experiment, todo, measured()))
+    todo = unfinished(trainings(experiment))
+    return sum(space.size for space in spaces(experiment, [one.like for one in todo], measured()))
 
 
 def _sum(what: str, sizes: dict[str, int | None]) -> Space:

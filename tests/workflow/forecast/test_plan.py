@@ -175,7 +175,7 @@ def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     known = rates.Measured({}, {rates.network_of(demo.runs[0].spec): 1000})
-    benchmarks, packs, runs = spaces(demo, demo.runs, known)
+    benchmarks, packs, runs = spaces(demo, [run.spec for run in demo.runs], known)
     assert runs.size == 10 * 9 * 1000
     part = demo.evaluation.sets[0]
     generate(part.dataset, part.degradations, layout.benchmarks(4), demo.data_root, 1, 4)
@@ -185,4 +185,4 @@ def test_disk_is_what_will_be_written(demo: Experiment) -> None:
         pack(name, demo.data_root, layout.pack(name), jobs=1)
     assert packs.size == sum(path.stat().st_size for path in layout.RESULTS.rglob("pixels.bin"))
     assert total_space(demo) == 0
-    assert spaces(demo, demo.runs, NOTHING)[2].unknown == ("srresnet_tiny",)
+    assert spaces(demo, [run.spec for run in demo.runs], NOTHING)[2].unknown == ("srresnet_tiny",)
