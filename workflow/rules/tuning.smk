@@ -30,9 +30,7 @@ rule tuning:
     input:
         experiment.tuning.trials,
         # A choice that cannot be used is told without the frames of its reading.
-        reporting_to(WorkflowError)(
-            lambda wildcards: experiment.tuning.results(checkpoints.chosen.get().output[0])
-        ),
+        reporting_to(WorkflowError)(lambda wildcards: experiment.tuning.results(checkpoints.chosen.get().output[0])),
     output:
         f"results/{experiment.name}/tuning/metrics.parquet",
         report(experiment.tuning.reports(".html", ".png"), caption="../report/tuning.rst", category="Tuning"),

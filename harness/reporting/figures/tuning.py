@@ -79,7 +79,7 @@ def _untrained(axes: Sequence[Axes], loss: float) -> None:
         for axis in axes:
             axis.axhline(loss, color=REFERENCE_COLORS[3], linestyle=":", linewidth=0.8)
         place = ("axes fraction", "data")
-        axes[1].annotate("untrained", (1, loss), xycoords=place, ha="right", va="bottom", fontsize=6.5)
+        axes[1].annotate("untrained", (1.02, loss), xycoords=place, ha="left", va="center", fontsize=6.5)
 
 
 def _limit(axis: Axes, variants: Losses) -> None:
