@@ -116,6 +116,8 @@ def load_regularizer(name: str) -> type[Regularizer]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise HarnessError(f"regularizer {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    except HarnessError as error:  # of a search space
+        raise HarnessError(f"regularizer {name!r}: module {module_name!r}: {error}") from error
     classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Regularizer)}
     if not colon:
         classes = {k: v for k, v in classes.items() if v.__module__ == module_name}
