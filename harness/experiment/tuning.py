@@ -100,6 +100,7 @@ class Tuning:
         self._check_heldout()
         self.spaces: dict[str, Space] = {variant: self._space(variant) for variant in file.variants}
         self._teachers: dict[str, Run] = {}
+        self._final: tuple[Chosen, tuple[Run, ...]] | None = None
         self.trials: tuple[Trial, ...] = tuple(self._trials())
 
     @property
@@ -138,6 +139,8 @@ class Tuning:
 
     def final_runs(self, chosen: Chosen) -> tuple[Run, ...]:
         """Return the runs of all variants with what was chosen for them: one for each seed of the experiment."""
+        if self._final is not None and self._final[0] == chosen:
+            return self._final[1]
         spanners: dict[int, Spanner] = {}
         runs: list[Run] = []
         for best in chosen.best:
@@ -147,18 +150,24 @@ class Tuning:
             runs += self._span(spanners[best.trial], best.network, best.variant, best.trial, 1.0, options)
         for spanner in spanners.values():
             self._learn_teachers(spanner.teachers)
-        return tuple(runs)
+        self._final = chosen, tuple(runs)
+        return self._final[1]
 
     def find(self, name: str) -> Run | None:
         """Return the run of that name: a trial, a run with chosen options, or the teacher of one of these."""
-        known = self._by_name.get(name)
-        if known is None and (chosen := self.chosen()) is not None:
-            known = next((run for run in self.final_runs(chosen) if run.name == name), None)
-        return known or next((run for run in self._teachers.values() if run.name == name), None)
+        if name in self._by_name:
+            return self._by_name[name]
+        return next((run for run in (*self._final_runs(), *self._teachers.values()) if run.name == name), None)
 
     def teacher(self, spec_hash: str) -> Run | None:
         """Return the run with that spec, if it teaches a trial or a run with chosen options."""
+        if spec_hash not in self._teachers:
+            self._final_runs()
         return self._teachers.get(spec_hash)
+
+    def _final_runs(self) -> tuple[Run, ...]:
+        chosen = self.chosen()
+        return self.final_runs(chosen) if chosen else ()
 
     @cached_property
     def _by_name(self) -> dict[str, Run]:
