@@ -100,6 +100,7 @@ class Tuning:
         self._check_heldout()
         self.spaces: dict[str, Space] = {variant: self._space(variant) for variant in file.variants}
         self._teachers: dict[str, Run] = {}
+        self._read: tuple[tuple[int, int, int], Chosen | None] | None = None
         self._final: tuple[Chosen, tuple[Run, ...]] | None = None
         self.trials: tuple[Trial, ...] = tuple(self._trials())
 
@@ -125,6 +126,13 @@ class Tuning:
         """
         if not self.file.is_file():
             return None
+        found = self.file.stat()
+        key = (found.st_ino, found.st_size, found.st_ctime_ns)
+        if self._read is None or self._read[0] != key:
+            self._read = key, self._checked()
+        return self._read[1]
+
+    def _checked(self) -> Chosen | None:
         check(self.file)
         found = load_model(self.file, Chosen)
         if found.trials != self.digest:
