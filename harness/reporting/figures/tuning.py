@@ -90,5 +90,5 @@ def _limit(axis: Axes, variants: Losses) -> None:
     beyond = int((values > limit).sum())
     if beyond:
         axis.set_ylim(low - 0.06 * (limit - low), limit)
-        text = f"{beyond} of {len(values)} trials are above"
+        text = f"above: {beyond} of {len(values)} trials"
         axis.text(0.99, 0.98, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5, color=BAD)
