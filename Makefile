@@ -6,10 +6,10 @@ WORKFLOW_FILES := Snakefile workflow
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test lint docs format bench lock clean
+.PHONY: help install demo test test-thorough lint docs format bench lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 install: ## create .venv and install the pinned dependencies (PYTHON=... names an interpreter)
 	@sh tools/install.sh
@@ -18,8 +18,11 @@ demo: install ## the whole comparison on embedded photographs, on a CPU, in minu
 	@sh tools/demo.sh
 	@echo && cat reports/demo/tables/main.md && echo && echo "report: $$(pwd)/reports/demo/report.html"
 
-test: lint ## lint, then all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 30
+test: lint ## lint, then all tests but the thorough ones
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 30 -m 'not thorough'
+
+test-thorough: install ## the tests that take long: workflows that are killed, damaged, extended
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 -m thorough
 
 docs: install ## draw docs/architecture.md from the code
 	$(BIN)/python -m tools.architecture

@@ -57,3 +57,4 @@ class ExperimentFile(StrictModel):
     data_root: str = "data"
     weights_root: str = "weights"
     runs_per_gpu: int = Field(default=1, gt=0)
+    batches: Literal["auto", "keep", "online"] = "auto"

@@ -19,6 +19,7 @@ def test_pack_takes_no_room_on_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_trains_within_twelve_gigabytes(tmp_path: Path) -> None:
     result = measure(tmp_path / "pack", small=True)
     assert result["peak_training"] < 3e9  # 1.3 GB with AVX2, 2.1 GB with AMX, whose convolutions keep copies

@@ -154,6 +154,7 @@ def test_what_a_resumed_or_shared_run_would_change_is_found() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_machine_code_is_compared_too() -> None:
     assert check(load_regularizer("dropout"), networks=SRRESNET, processes=False, thorough=True) == []

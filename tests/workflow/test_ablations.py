@@ -48,6 +48,7 @@ def test_all_studies_are_planned_and_equal_trainings_once(bare: Checkout, base: 
     assert planned["evaluate_run"] == len(metrics)
 
 
+@pytest.mark.thorough
 def test_a_study_trains_what_is_not_there_and_appears_in_the_report(finished: Checkout) -> None:
     (finished.root / "configs/ablations/tiny.yaml").write_text(TINY)
     study = {"ablation": 1, "ablation_tiny": 1}

@@ -11,7 +11,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.workflow.conftest import Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 DENOISE = "configs/experiments/denoise_demo.yaml"
 

@@ -38,6 +38,7 @@ def write_weights(run: Path, folder: Path) -> None:
     torch.save({"params": raw, "params_ema": published}, folder / "below" / "released.pth")
 
 
+@pytest.mark.thorough
 def test_a_run_as_a_model_from_outside(finished: Checkout) -> None:
     finished.append(DEMO, EXTERNAL)
     call = finished.snakemake("--cores", "2", "--configfile", DEMO)

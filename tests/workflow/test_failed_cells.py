@@ -10,7 +10,7 @@ import pytest
 
 from tests.workflow.conftest import DEMO, Checkout, environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 SET = "results/benchmarks/x4/embedded_test"
 AGAIN = {"evaluate_reference": 1, "evaluate_run": 1, "aggregate": 1, "tables": 1}

@@ -43,6 +43,7 @@ def start_and_kill(checkout: Checkout, jobs: int, seconds: float) -> bool:
         return script.wait() == -signal.SIGKILL
 
 
+@pytest.mark.thorough
 def test_a_demo_killed_again_and_again_ends_with_the_same_tables(finished_once: Checkout, fresh: Checkout) -> None:
     chosen = random.Random(0)
     kills = [start_and_kill(fresh, jobs, chosen.uniform(0, LONGEST)) for jobs in KILLS]

@@ -88,6 +88,7 @@ def planned(project: Path) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_everything_from_outside_reaches_the_tables(project: Path) -> None:
     with_helpers(project)
     done = call(project, "snakemake", "--cores", "2", "tables")

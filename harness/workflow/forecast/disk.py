@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.datasets.catalogue import find_entry
 from harness.datasets.manifests import read_manifest
 from harness.datasets.pack_files import INDEX
 from harness.datasets.resolve import missing, resolve_images
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Run
+from harness.experiment.kept_batches import batches_folder, shared_bytes
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import image_size
-from harness.spec import RunSpec, SetSpec
+from harness.spec import SetSpec
 from harness.workflow.forecast.rates import Measured, measured, network_of
 from harness.workflow.forecast.trainings import trainings, unfinished
 
@@ -36,23 +37,28 @@ class Space:
     unknown: tuple[str, ...] = ()
 
 
-def spaces(experiment: Experiment, specs: Iterable[RunSpec], known: Measured) -> list[Space]:
-    """Return what an experiment will write: benchmarks, training images, and weights and states of the runs."""
+def spaces(experiment: Experiment, runs: Sequence[Run], known: Measured) -> list[Space]:
+    """Return what an experiment will write: benchmarks, training images, and weights and states of ``runs``."""
     sizes = {part.dataset: _benchmark(part, experiment) for part in experiment.evaluation.sets}
     packs = {name: _pack(name, experiment) for name in (experiment.training.data, experiment.training.heldout)}
-    names = {network_of(run.spec): run.network for run in experiment.runs}
     weights: dict[str, int | None] = {}
-    for spec in specs:
-        each, name = known.weight_bytes.get(network_of(spec)), names[network_of(spec)]
-        before = weights.get(name, 0)
-        weights[name] = None if each is None or before is None else before + each * (1 + _STATE_PER_WEIGHT)
-    return [_sum("benchmarks", sizes), _sum("training images", packs), _sum("weights and states", weights)]
+    for run in runs:
+        each = known.weight_bytes.get(network_of(run.spec))
+        before = weights.get(run.network, 0)
+        weights[run.network] = None if each is None or before is None else before + each * (1 + _STATE_PER_WEIGHT)
+    kept: dict[str, int | None] = {"all": shared_bytes(runs)} if batches_folder(experiment) else {}
+    return [
+        _sum("benchmarks", sizes),
+        _sum("training images", packs),
+        _sum("degraded batches that runs share", kept),
+        _sum("weights and states", weights),
+    ]
 
 
 def total_space(experiment: Experiment) -> int:
     """Return the bytes that an experiment will write at least: what is known of :func:`spaces`."""
     todo = unfinished(trainings(experiment))
-    return sum(space.size for space in spaces(experiment, [one.like for one in todo], measured()))
+    return sum(space.size for space in spaces(experiment, [one.run or one.like for one in todo], measured()))
 
 
 def _sum(what: str, sizes: dict[str, int | None]) -> Space:

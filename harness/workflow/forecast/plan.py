@@ -57,7 +57,7 @@ def plan(experiment: Experiment, jobs: Jobs, known: Measured, now: Mapping[str, 
         "downloads": _downloads(experiment),
         "training": _training(experiment, todo, states, {**known.rates, **now}),
         "evaluation": _evaluation(experiment),
-        "disk": _disk(spaces(experiment, [one.like for one in todo], known)),
+        "disk": _disk(spaces(experiment, [one.run or one.like for one in todo], known)),
         "warning": iter(known.unreadable),
     }
     lines = [f"{experiment.path}: {experiment.file.description}"]
@@ -144,13 +144,13 @@ def _training(
     unit = "GPU-hours" if experiment.needs_gpu else "CPU-hours"
     total, unknown = 0.0, 0
     for (network, variant), runs in groups.items():
-        training = runs[0].like.training
+        training = runs[0].like.spec.training
         left = sum(one.iterations - (_kept(states[one.name]) if one.run else 0) for one in runs)
         images = left * training.batch_size
         head = (
             f"{f'{network} {variant}':<{width}}  {len(runs)} runs, {left:,} iterations x {training.batch_size} images"
         )
-        rate = rates.get(work_of(runs[0].like))
+        rate = rates.get(work_of(runs[0].like.spec))
         if rate is None:
             unknown += len(runs)
             yield f"{head}: unknown: no run of {network} with {variant} on this hardware yet"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from harness.experiment import Experiment, Run
 from harness.foundation import layout
-from harness.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,14 @@ class Training:
     Attributes:
         network, label: its network, and its variant with what the training is for.
         run: None where its options are not chosen yet.
-        like: a spec whose steps take as long: that of the variant with its default options.
+        like: a run whose steps take as long: the variant's with its default options.
         iterations: how many.
     """
 
     network: str
     label: str
     run: Run | None
-    like: RunSpec
+    like: Run
     iterations: int
 
     @property
@@ -46,20 +45,20 @@ def trainings(experiment: Experiment) -> list[Training]:
 
 
 def _all(experiment: Experiment) -> Iterator[Training]:
-    like = {(run.network, run.variant): run.spec for run in experiment.runs}
+    like = {(run.network, run.variant): run for run in experiment.runs}
     for run in experiment.runs:
-        yield Training(run.network, run.variant, run, run.spec, run.spec.training.iterations)
+        yield Training(run.network, run.variant, run, run, run.spec.training.iterations)
     if experiment.tuning is None:
         return
     for trial in experiment.tuning.trials:
         own = trial.run
-        spec = like[own.network, own.variant]
-        yield Training(own.network, f"{own.variant} (trials)", own, spec, own.spec.training.iterations)
+        default = like[own.network, own.variant]
+        yield Training(own.network, f"{own.variant} (trials)", own, default, own.spec.training.iterations)
     chosen = experiment.tuning.chosen()
     final = experiment.tuning.final_runs(chosen) if chosen else experiment.runs
     for run in final:
-        known, spec = run if chosen else None, like[run.network, run.variant]
-        yield Training(run.network, f"{run.variant} (tuned)", known, spec, spec.training.iterations)
+        known, default = run if chosen else None, like[run.network, run.variant]
+        yield Training(run.network, f"{run.variant} (tuned)", known, default, run.spec.training.iterations)
 
 
 def unfinished(all_trainings: list[Training]) -> list[Training]:
