@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands.arguments import ExperimentFile, OptionalExperimentFile
+from harness.commands.arguments import ExperimentFile, OptionalExperimentFile, experiment_path
 
 
 def register(app: typer.Typer) -> None:
@@ -55,15 +56,32 @@ def plan(
     experiment: ExperimentFile,
     measure: Annotated[bool, typer.Option(help="Time a few real steps where no speed is known.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to time each kind of run.")] = 10.0,
+    power: Annotated[bool, typer.Option(help="Instead: which true differences it could find, and what would.")] = False,
+    sigma: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="With --power: how far differences vary with seed, image and both, in units of the metric."),
+    ] = None,
+    pilot: Annotated[
+        Path | None,
+        typer.Option(parser=experiment_path, help="With --power: an experiment whose metrics tell that, file or name."),
+    ] = None,
 ) -> None:
     """Print what an experiment will do before anything starts: runs, jobs, downloads, hours and disk."""
     from harness.experiment import load_experiment
     from harness.foundation.devices import lease
+    from harness.foundation.errors import HarnessError
     from harness.workflow.forecast import rates
     from harness.workflow.forecast.jobs import dry_run
     from harness.workflow.forecast.plan import plan as write_plan
 
     loaded = load_experiment(experiment)
+    if (sigma is not None or pilot is not None) and not power:
+        raise HarnessError("--sigma and --pilot say what --power is to be computed from; add --power")
+    if power:
+        from harness.workflow.forecast.power import power_lines
+
+        print("\n".join(power_lines(loaded, sigma, load_experiment(pilot) if pilot is not None else None)))
+        return
     known, now = rates.measured(), dict[str, rates.Rate]()
     if measure:
         unknown = [run for run in loaded.runs if rates.work_of(run.spec) not in known.rates]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,17 @@ class TuningEntry(StrictModel):
     learning_rate: float = Field(default=3.0, ge=1, le=100)
 
 
+class PrimaryEntry(StrictModel):
+    """The ``primary:`` section: the few comparisons with the baseline that are tested before all others.
+
+    Left empty it is each variant, on the average over degradations, by the first metric.
+    """
+
+    methods: tuple[str, ...] = ()
+    column: str = "average"
+    metric: str = ""
+
+
 class ExperimentFile(StrictModel):
     """An experiment as written. ``training`` is checked apart, because its degradation names a catalogue entry."""
 
@@ -51,6 +62,8 @@ class ExperimentFile(StrictModel):
     external: dict[str, ExternalEntry] = {}
     baseline: str = "baseline"
     seeds: tuple[int, ...] = Field(min_length=1)
+    primary: PrimaryEntry = PrimaryEntry()
+    margin: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
     training: dict[str, Any]
     evaluation: EvaluationEntry
     tuning: TuningEntry | None = None

@@ -50,6 +50,7 @@ def check_names(path: Path, file: ExperimentFile, catalogues: Catalogues) -> Non
             raise mistake(path, "methods", problem)
     if file.baseline not in file.variants:
         raise mistake(path, "baseline", f"{file.baseline!r}: must be one of the variants: {', '.join(file.variants)}")
+    _check_claims(path, file)
 
 
 def check_known(path: Path, field: str, names: Sequence[str], allowed: Iterable[str]) -> None:
@@ -84,3 +85,13 @@ def _check_catalogued(path: Path, file: ExperimentFile, known: Catalogues) -> No
         ("evaluation.unpaired_metrics", entry.unpaired_metrics, metric_registry.names(reference=False)),
     ):
         check_known(path, field, names, allowed)
+
+
+def _check_claims(path: Path, file: ExperimentFile) -> None:
+    """Check what is to be claimed: primary comparisons and the margins of equivalence."""
+    entry = file.evaluation
+    check_known(path, "primary.methods", file.primary.methods, [v for v in file.variants if v != file.baseline])
+    check_known(path, "primary.column", (file.primary.column,), ("average", *entry.degradations))
+    if file.primary.metric:
+        check_known(path, "primary.metric", (file.primary.metric,), entry.metrics)
+    check_known(path, "margin", tuple(file.margin), (*entry.metrics, *entry.unpaired_metrics))

@@ -13,6 +13,7 @@ import pytest
 from harness.experiment import load_experiment
 from harness.reporting.figures.tuning import search_figure
 from harness.reporting.rows.compared import Study
+from harness.reporting.rows.trials import gain_study, tuned_study
 from tests.bad_inputs.case import BASE
 from tests.bad_inputs.conftest import call
 
@@ -138,3 +139,11 @@ def test_the_figure_takes_failures_and_nothing(tmp_path: Path) -> None:
     paths = search_figure(losses, {"srresnet": 48.1}, study, tmp_path)
     assert all(path.stat().st_size > 5000 for path in paths)
     assert search_figure({"srresnet": {"baseline": []}}, {}, study, tmp_path) == paths
+
+
+def test_primary_comparisons_stay_primary_under_other_names(tuned: Path) -> None:
+    (tuned / "some.yaml").write_text(TUNED.replace("scale: 4", "scale: 4\nprimary: {methods: [bright]}"))
+    experiment = load_experiment("some.yaml")
+    assert tuned_study(experiment, ()).primary_methods == {"bright (tuned)"}
+    assert gain_study(experiment, (), "baseline").primary_methods == {"baseline (tuned)"}
+    assert gain_study(experiment, (), "bright").primary_methods == {"bright (tuned)"}

@@ -53,7 +53,7 @@ def factor_figure(
     """Draw a study: per network the differences to the control, and below them a map of what they are made of.
 
     Above: each level's difference, averaged over degradations and data sets, with its 95% interval; filled markers are
-    significant after Holm's correction; small markers are single data sets. Below: the difference on each degradation
+    significant in their table; small markers are single data sets. Below: the difference on each degradation
     (average over data sets) and on each data set (average over degradations). Red crosses failed or are missing.
     """
     label = metric_label(metric)

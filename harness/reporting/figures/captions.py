@@ -13,7 +13,7 @@ CAPTIONS = {
     ),
     "forest": (
         "Paired differences to the baseline with 95% intervals, averaged over degradations. Filled markers are "
-        "significant after Holm's correction; a red cross on the zero line marks a cell that failed, is missing or is "
+        "significant in their table; a red cross on the zero line marks a cell that failed, is missing or is "
         "infinite."
     ),
     "ranks": (
@@ -34,7 +34,7 @@ CAPTIONS = {
     "annealing": ("Weight k of each site over the training: f becomes k f + (1 - k) D(f), so 1 means no dropout."),
     "ablation": (
         "Above: difference of each level to the control, averaged over degradations and data sets, with its 95% "
-        "interval; filled markers are significant after Holm's correction, small ones are single data sets. Below: the "
+        "interval; filled markers are significant in their table, small ones are single data sets. Below: the "
         "same on each degradation and data set; orange is worse than the control, purple better. Red crosses failed or "
         "are missing."
     ),

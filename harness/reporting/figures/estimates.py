@@ -17,7 +17,7 @@ from harness.reporting.rows.labels import method_label, metric_label, short_degr
 def forest(summary: pd.DataFrame, study: Study, metric: str, folder: Path, name: str = "forest") -> list[Path]:
     """Draw each trained method's difference to the baseline with its 95% interval: a row per data set and the average.
 
-    Filled markers are significant after Holm's correction. The differences are those of the average over degradations,
+    Filled markers are significant in their table. The differences are those of the average over degradations,
     or of the one degradation there is.
     """
     label = metric_label(metric)

@@ -19,7 +19,8 @@ from harness.reporting.rows.metric_rows import load
 from harness.reporting.rows.run_records import load_records
 from harness.reporting.statistics.comparison import Cell, cell_of, comparison
 from harness.reporting.statistics.costs import costs
-from harness.reporting.statistics.paired import ALPHA, LEVEL
+from harness.reporting.statistics.critical import ALPHA
+from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import summarize
 from harness.reporting.tables import render
 from harness.reporting.tables.formats import PlainTable, latex_document, markdown_escape
@@ -122,7 +123,7 @@ def _estimate(row: dict[Hashable, Any], label: MetricLabel) -> tuple[str, str, s
     cell = cell_of(row, label)
     value = cell.value + ("°" if cell.partial else "")
     interval = f"[{cell.low}, {cell.high}]" if cell.low else ""
-    p = f"{row['p_holm']:.3f}" if np.isfinite(row["p_holm"]) else ""
+    p = f"{row['p_family']:.3f}" if np.isfinite(row["p_family"]) else ""
     return value, cell.gain + "*" * cell.star, interval, p
 
 
@@ -146,9 +147,9 @@ def _caption(found: Outcome, label: MetricLabel, scope: str, column: str) -> str
     each = " The columns of single data sets are differences too." if scope == AVERAGE else ""
     return (
         f"{found.ablation.file.factor}: {label.axis}, {over}, {where}. {label.direction} Differences to {control!r}, "
-        f"paired by seed and image, with {LEVEL:.0%} intervals.{each} p after Holm's correction over all comparisons "
-        f"of a data set; *: p < {ALPHA:g}. °: some seeds have no values yet. Hours: one training; relative: its time "
-        f"against {control!r}."
+        f"paired by seed and image, with {LEVEL:.0%} intervals.{each} p holds for all comparisons of a data set "
+        f"together (docs/statistics.md); *: p < {ALPHA:g}. °: some seeds have no values yet. Hours: one "
+        f"training; relative: its time against {control!r}."
     )
 
 

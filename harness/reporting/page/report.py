@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -19,14 +18,14 @@ from harness.reporting.files import figure_names
 from harness.reporting.page.ablation import Outcome, level_table
 from harness.reporting.page.protocol import Fact, protocol
 from harness.reporting.page.tuning import Tuned, chosen_table, comparison_table, trial_table
+from harness.reporting.page.verdicts import verdicts
 from harness.reporting.rows.cells import STATUSES
 from harness.reporting.rows.compared import AVERAGE, Study
-from harness.reporting.rows.labels import metric_label
 from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import Records, key_of, load_records
 from harness.reporting.statistics.comparison import comparisons, warnings
 from harness.reporting.statistics.costs import costs
-from harness.reporting.statistics.summary import COMPARED, summarize_blocks
+from harness.reporting.statistics.summary import summarize_blocks
 from harness.reporting.tables import render
 from harness.reporting.tables.cost import cost_table
 from harness.reporting.tables.equal_cost import equal_cost_table
@@ -98,7 +97,7 @@ def write_report(
         study=study,
         protocol=protocol(study, records),
         warnings=warnings(_main_rows(summary, study), study),
-        verdicts=_verdicts(summary, study),
+        verdicts=verdicts(summary, study),
         main=main,
         others=others,
         photographs=_comparisons(summary, study, real=True),
@@ -135,39 +134,6 @@ def _main_rows(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Return the rows of the main table: the first metric, averaged over data sets if there are several."""
     rows = summary[summary["metric"] == study.metrics[0]]
     return rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
-
-
-def _verdicts(summary: pd.DataFrame, study: Study) -> list[str]:
-    """Say in one sentence per trained method and network what the data support."""
-    rows = _main_rows(summary, study)
-    label = metric_label(study.metrics[0])
-    sentences = []
-    for network in study.networks:
-        inside = rows[rows["network"] == network]
-        last = inside[inside["column"] == inside["column"].iloc[-1]]
-        for row in last.to_dict("records"):
-            if row["method"] in (*study.seedless, study.baseline):
-                continue
-            name = f"{row['method']} on {network}"
-            if not np.isfinite(row["difference"]):
-                what = "infinite, identical to the ground truth" if np.isinf(row["mean"]) else row["state"]
-                what = "no value of the baseline" if what in COMPARED else what
-                sentences.append(f"{name}: {what}, nothing to compare.")
-                continue
-            unit = f" {label.unit}" if label.unit else ""
-            interval = f"{label.difference(row['low'])} to {label.difference(row['high'])}"
-            better = (row["difference"] > 0) == label.higher_is_better
-            claim = "better" if better else "worse"
-            if not row["significant"]:
-                known = f" (p = {row['p_holm']:.2g} after Holm's correction)" if np.isfinite(row["p_holm"]) else ""
-                claim = f"not shown to differ{known}"
-            gain = f"{label.difference(row['difference'])}{unit}"
-            sentences.append(
-                f"{name}: {gain} against {study.baseline} (95% interval {interval}); "
-                f"{claim}. With these seeds and images, a true difference of {label.value(row['detectable'])}{unit} "
-                "would be found four times in five."
-            )
-    return sentences
 
 
 def _pictures(study: Study, folder: Path) -> list[Picture]:

@@ -154,7 +154,8 @@ def comparison_table(found: Tuned) -> PlainTable:
     caption = (
         f"{label.title} over all test sets and degradations, at default options and at those that were chosen. Both "
         f"were trained with the same seeds; differences are paired, with {LEVEL:.0%} intervals. A star means what it "
-        "means in the main table, and each of the three columns of differences is corrected for itself."
+        "means in the main table: in the columns against a baseline for all methods together, in the last one for each "
+        "method alone."
     )
     numeric = frozenset(range(1 + several, 6 + several))
     return PlainTable("comparison", caption, header, tuple(rows), numeric)

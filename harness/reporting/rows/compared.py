@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from harness.evaluation.references import ReferenceMethod
 from harness.experiment import Experiment, Run
 from harness.experiment.ablations import Ablation
 from harness.foundation.errors import HarnessError
+from harness.reporting.rows.labels import metric_label
 
 REAL = "real"
 """The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
@@ -40,6 +41,21 @@ class EvaluationSet:
 
 
 @dataclass(frozen=True)
+class Primary:
+    """The comparisons with the baseline that are tested first; all others are exploratory.
+
+    Attributes:
+        methods: the trained methods compared; empty for all of them.
+        column: a degradation, or "average".
+        metric: "" for the study's first one.
+    """
+
+    methods: tuple[str, ...] = ()
+    column: str = AVERAGE
+    metric: str = ""
+
+
+@dataclass(frozen=True)
 class Study:
     """The comparison that tables, figures and the report describe.
 
@@ -59,6 +75,8 @@ class Study:
         experiment: path of the experiment's file, for the commands in the report.
         annealed: the variants whose noise is annealed during training, for the figure of that.
         controls: the references as they are measured; those of which nothing but a name is known are left out.
+        primary: which comparisons are primary.
+        margins: metric to the difference below which methods count as equivalent, where it is not the metric's own.
     """
 
     name: str
@@ -75,6 +93,8 @@ class Study:
     annealed: tuple[str, ...] = ()
     externals: tuple[ExternalModel, ...] = ()
     controls: tuple[ReferenceMethod, ...] = ()
+    primary: Primary = Primary()
+    margins: Mapping[str, float] = field(default_factory=dict, hash=False)
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +140,20 @@ class Study:
     def metrics(self) -> tuple[str, ...]:
         """Metrics in the order in which ``sets`` first names them; the first one is the main table's."""
         return _ordered(metric for item in self.sets for metric in item.metrics)
+
+    @cached_property
+    def primary_methods(self) -> frozenset[str]:
+        """The trained methods whose comparison with the baseline is primary."""
+        return frozenset(self.primary.methods or self.methods) - {self.baseline}
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric of the primary comparisons."""
+        return self.primary.metric or self.metrics[0]
+
+    def margin(self, metric: str) -> float | None:
+        """Return the difference below which methods count as equivalent by a metric, or None if there is none."""
+        return self.margins.get(metric, metric_label(metric).margin)
 
     def run(self, network: str, variant: str, seed: int) -> StudyRun | None:
         """Return the run of this cell, or None if the experiment has none."""
@@ -183,6 +217,8 @@ def study_of(experiment: Experiment) -> Study:
         annealed=_ordered(annealed),
         externals=experiment.externals,
         controls=experiment.references,
+        primary=Primary(**experiment.file.primary.model_dump()),
+        margins=experiment.file.margin,
     )
 
 
@@ -200,6 +236,7 @@ def study_of_ablation(ablation: Ablation) -> Study:
         annealed=(),
         externals=(),
         controls=(),
+        primary=Primary(),
     )
 
 

@@ -10,12 +10,16 @@ from harness.evaluation.metrics import registry
 
 @dataclass(frozen=True)
 class MetricLabel:
-    """A metric as shown: its name, unit ("" if it has none), decimals and direction."""
+    """A metric as shown: its name, unit ("" if it has none), decimals and direction.
+
+    ``margin`` is the difference below which methods count as equivalent; None if the field has no such convention.
+    """
 
     title: str
     unit: str
     decimals: int
     higher_is_better: bool
+    margin: float | None = None
 
     @property
     def axis(self) -> str:
@@ -38,8 +42,8 @@ class MetricLabel:
 
 
 _METRICS = {
-    "psnr_rgb": MetricLabel("PSNR (RGB)", "dB", 2, True),
-    "psnr_y": MetricLabel("PSNR (Y)", "dB", 2, True),
+    "psnr_rgb": MetricLabel("PSNR (RGB)", "dB", 2, True, 0.1),
+    "psnr_y": MetricLabel("PSNR (Y)", "dB", 2, True, 0.1),
     "ssim_y": MetricLabel("SSIM (Y)", "", 4, True),
     "ssim_rgb": MetricLabel("SSIM (RGB)", "", 4, True),
     "lpips": MetricLabel("LPIPS", "", 4, False),

@@ -80,6 +80,7 @@ def tuned_study(experiment: Experiment, runs: Sequence[Run]) -> Study:
         methods=tuple(map(CHOSEN.format, study.methods)),
         baseline=CHOSEN.format(study.baseline),
         runs=_runs(runs),
+        primary=replace(study.primary, methods=tuple(map(CHOSEN.format, study.primary.methods))),
     )
 
 
@@ -92,6 +93,7 @@ def gain_study(experiment: Experiment, runs: Sequence[Run], variant: str) -> Stu
         name=f"{experiment.name}: tuning of {variant}",
         methods=(variant, CHOSEN.format(variant)),
         baseline=variant,
+        primary=replace(study.primary, methods=()),
         runs=(*own, *_runs(run for run in runs if run.variant == variant)),
     )
 

@@ -11,10 +11,15 @@ import pandas as pd
 
 from harness.reporting.rows.compared import AVERAGE, REAL, Study
 from harness.reporting.rows.labels import MetricLabel, compares, degradation_label, metric_label, short_degradation
-from harness.reporting.statistics.paired import ALPHA, LEVEL
+from harness.reporting.statistics.claims import EXPLORATORY, PRIMARY
+from harness.reporting.statistics.critical import ALPHA
+from harness.reporting.statistics.paired import LEVEL
 
 _NAMED = 5
 """Images that a note names before it only counts."""
+
+_HOPELESS = 25.0
+"""Standard errors beyond which a star is out of reach for any difference that a paper would report."""
 
 _SHOWN = [
     *("network", "method", "column", "state", "failed", "missing", "total", "seeds", "seeds_total"),
@@ -31,8 +36,8 @@ class Cell:
         gain: difference to the baseline with sign ("+0.78"), "" where there is none.
         low, high: ends of its 95% interval, with signs.
         half: half the interval's width.
-        star: the difference is significant.
-        bold: the best of its column, significantly better than every other method.
+        star: the difference is claimed, by the rule for the whole table.
+        bold: the best of its column, by the same rule better than every other method.
         partial: "2/3" if only two of three seeds have values, else "".
         number: the mean, to sort by.
     """
@@ -124,8 +129,9 @@ def scopes(summary: pd.DataFrame, study: Study, metric: str) -> list[str]:
 
 def comparisons(summary: pd.DataFrame, study: Study, metric: str, *, real: bool) -> list[Comparison]:
     """Lay out a metric on all scopes of degraded sets, or on real photographs."""
-    names = [scope for scope in scopes(summary, study, metric) if (scope == REAL) == real]
-    return [table for scope in names if (table := comparison(summary, study, metric, scope)) is not None]
+    own = summary[summary["metric"] == metric]
+    names = [scope for scope in scopes(own, study, metric) if (scope == REAL) == real]
+    return [table for scope in names if (table := comparison(own, study, metric, scope)) is not None]
 
 
 def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
@@ -164,7 +170,7 @@ def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, c
         names = _datasets(study, rows, scope)
         where = f"of {_listed(names)}" + (", each data set weighing the same" if len(names) > 1 else "")
     text = f"{label.axis}, mean over {seeds} training seed{'s' * (seeds != 1)} and {over} {where}. {label.direction} "
-    text += f"Bold: the best method of its column, if it beats every other one significantly (p < {ALPHA:g}, Holm)."
+    text += "Bold: the best method of its column, if it is significantly better than every other one."
     if AVERAGE in columns:
         text += f' "average": mean over the {"data sets" if scope == REAL else "degradations"}.'
     if scope == REAL:
@@ -185,21 +191,50 @@ def _datasets(study: Study, rows: pd.DataFrame, scope: str) -> list[str]:
 
 def _gain_caption(rows: pd.DataFrame, study: Study, label: MetricLabel) -> str:
     unit = f" in {label.unit}" if label.unit else ""
-    tests = int(rows["p"].notna().sum())
     text = f"Difference to {study.baseline}{unit}, paired by seed and image, with its {LEVEL:.0%} interval"
     trained = rows[~rows["method"].isin(study.seedless)]
     if len(trained) and trained["seeds"].max() > 1:
-        text += (
-            ": hierarchical bootstrap over seeds, then images; Student's t. *: p < "
-            f"{ALPHA:g} after Holm's correction over the {tests} comparisons of this table, by permutation over images "
-            "and by t over seeds and images (the larger p counts)."
-        )
+        text += ": hierarchical bootstrap over seeds, then images; Student's t."
     else:
-        text += (
-            f" over images only. *: p < {ALPHA:g} after Holm's correction over the {tests} comparisons of this table "
-            "(permutation and t over images). With one seed, neither says anything about other seeds."
-        )
+        text += " over images only. With one seed, nothing here says anything about other seeds."
+    tests = {role: int((rows["role"] == role).sum()) for role in (PRIMARY, EXPLORATORY)}
+    text += (
+        f" *: significant; without any true difference, a table like this has a star in at most {ALPHA:.0%} of cases"
+    )
+    text += f" ({tests[PRIMARY] + tests[EXPLORATORY]} comparisons together)."
+    if tests[PRIMARY]:
+        column = str(rows.loc[rows["role"] == PRIMARY, "column"].iloc[0])
+        every = study.primary_methods == set(study.methods) - {study.baseline}
+        chosen = _listed([name for name in study.methods if name in study.primary_methods])
+        where = "the average" if column == AVERAGE else degradation_label(column)
+        text += f" Primary: {'each trained method' if every else chosen} on {where}, tested first; everything else is "
+        text += "exploratory."
+    else:
+        text += " All of them are exploratory."
     return text
+
+
+def _reach(rows: pd.DataFrame) -> list[str]:
+    """Say what a star takes, and which comparisons can never have one."""
+    notes, enough = [], []
+    for role in (PRIMARY, EXPLORATORY):
+        needed = rows.loc[rows["role"] == role, "needed"].to_numpy(np.float64)
+        never, far, near = np.isnan(needed), needed > _HOPELESS, needed <= _HOPELESS
+        if never.any():
+            which = f"{'all' if never.all() else never.sum()} {role} comparisons"
+            notes.append(f"No star is possible for {which}: that takes more than one seed, and more than one image.")
+        if far.any():
+            which = f"{'all' if far.all() else far.sum()} {role} comparisons"
+            text = (
+                f"where the luck is hardest to judge, less than {needed[far].min():.0f} standard errors are not enough"
+            )
+            notes.append(f"In effect no star is possible for {which}: {text}. Add seeds.")
+        if near.any():
+            enough.append(f"{needed[near].max():.1f} standard errors for {role} comparisons")
+    if enough:
+        text = "variances of seeds and of images added, those below their mean in the column raised to it"
+        notes.append(f"Enough for a star: {', '.join(enough)}; {text}.")
+    return notes
 
 
 def left_out_note(rows: pd.DataFrame, label: MetricLabel) -> str:
@@ -265,7 +300,7 @@ def _notes(rows: pd.DataFrame, study: Study, label: MetricLabel) -> list[str]:
         notes.append("failed k/n: k of the n values behind this cell could not be measured; see failures.md.")
     if (rows["state"] == "missing").any():
         notes.append("missing: not evaluated yet; see failures.md.")
-    return notes
+    return notes + _reach(rows)
 
 
 def _listed(names: list[str]) -> str:

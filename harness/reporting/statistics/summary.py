@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.foundation.rng import numpy_stream
-from harness.reporting.rows.compared import Study
+from harness.reporting.rows.compared import REAL, Study
 from harness.reporting.rows.labels import metric_label
 from harness.reporting.rows.metric_rows import Block, blocks
 from harness.reporting.statistics import paired as st
+from harness.reporting.statistics.claims import EXPLORATORY, PRIMARY, claim
+from harness.reporting.statistics.groups import BASELINE, RIVAL, Group, Judged, draws, groups_of, measure
 from harness.reporting.statistics.samples import Column, columns
 
 Floats = npt.NDArray[np.float64]
@@ -24,17 +24,6 @@ Flags = npt.NDArray[np.bool_]
 
 COMPARED = ("ok", "partial")
 """States of cells that have a mean to compare; "failed" and "missing" cells lack values and are shown as such."""
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """One comparison: the differences (S, N) of two methods in one column, and where its result goes."""
-
-    row: int
-    kind: str
-    differences: Floats
-    column: Column
-    sign: float
 
 
 def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -46,11 +35,15 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         ``state`` (ok, partial: some seeds have no values, failed, missing), ``mean`` (over the seeds and images that
         have values), ``seed_std``, ``seeds`` of ``seeds_total``, ``images``, ``failed``/``missing``/``total`` counts of
         values; ``left_out``, the images on which a method is infinite, which have no part in any other number here;
-        and against the baseline ``difference``, its 95% interval ``low``..``high``, ``error``, ``df``, the
-        p-values ``p_images`` (permutation), ``p_seeds`` (t) and ``p`` (the larger), ``p_holm`` (over all networks,
-        methods and columns of a metric and scope), ``significant``, ``improvement`` (probability), ``detectable``
-        (minimal effect at 80% power), ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column,
-        ``best_significant`` if it beats each other method significantly and none of them failed or is missing.
+        and against the baseline ``difference``, its 95% interval ``low``..``high``, ``error``, ``df``, what each test
+        says of this comparison alone, ``p`` (t over seeds and images, dual to the interval) and ``p_images``
+        (permutation over images, of these trained networks); ``role`` (primary, exploratory), ``p_family`` (by the rule
+        for the whole table, :mod:`harness.reporting.statistics.rule`), ``significant``, ``needed`` (standard errors
+        that are enough for a star), ``p_equivalent`` and ``verdict`` (better, worse, equivalent,
+        undecided); ``improvement`` (probability), ``detectable`` (of primary
+        comparisons: the effect that the rule would find with probability 80%),
+        ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column, ``best_significant`` if the rule says
+        so against each other method and none of them failed or is missing.
     """
     return summarize_blocks(blocks(frame, study), study)
 
@@ -58,42 +51,67 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
 def summarize_blocks(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
     """Compute the statistics of all cells from values that are laid out already; see :func:`summarize`."""
     rows: list[dict[str, Any]] = []
-    rivals: list[list[float]] = []
+    tables: dict[tuple[str, str], list[Judged]] = {}
     for block in laid_out:
-        _summarize_block(block, study, rows, rivals)
-    table = pd.DataFrame(rows).astype(dict.fromkeys(_TEXT, object))
-    pvalues = table["p"].to_numpy(np.float64)
-    corrected, beats = np.full(len(rows), np.nan), np.zeros(len(rows), bool)
-    families: dict[tuple[str, str], list[int]] = {}
-    for index, row in enumerate(rows):
-        families.setdefault((row["metric"], row["scope"]), []).append(index)
-    for members in families.values():
-        corrected[members] = st.holm(pvalues[members])
-        adjusted = st.holm(np.array([value for index in members for value in rivals[index]]))
-        start = 0
-        for index in members:
-            own = adjusted[start : start + len(rivals[index])]
-            beats[index] = bool(len(own)) and bool(np.all(own < st.ALPHA))
-            start += len(own)
-    return table.assign(p_holm=corrected, significant=corrected < st.ALPHA, best_significant=beats)
+        for judged in _summarize_block(block, study, rows):
+            row = rows[judged.rows[0]]
+            tables.setdefault((row["metric"], row["scope"]), []).append(judged)
+    for (metric, _), groups in tables.items():
+        claim(groups, rows, _sign(metric))
+    return pd.DataFrame(rows).astype(dict.fromkeys(_TEXT, object))
 
 
-def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]], rivals: list[list[float]]) -> None:
-    """Append the rows of one block, and for each the p-values of the best method against every other one."""
-    sign = 1.0 if metric_label(block.metric).higher_is_better else -1.0
-    pairs: list[_Pair] = []
-    twins: list[tuple[int, int]] = []
-    for column in columns(block, study):
+def _sign(metric: str) -> float:
+    return 1.0 if metric_label(metric).higher_is_better else -1.0
+
+
+def _summarize_block(block: Block, study: Study, rows: list[dict[str, Any]]) -> list[Judged]:
+    """Append the rows of one block and judge its groups."""
+    found = columns(block, study)
+    scope, name = _primary_column(found, study)
+    groups: list[Group] = []
+    for column in found:
         first = len(rows)
         cells = _cells(block, column, study)
         rows += cells
-        rivals += [[] for _ in cells]
-        found, same = _pairs(block, column, cells, first, study.baseline, sign)
-        pairs += found
-        twins += same
-    _compare(pairs, rows, rivals)
-    for row, twin in twins:
-        rivals[row].append(float(rows[twin]["p"]))
+        claims = block.metric == study.primary_metric and (column.scope, column.name) == (scope, name)
+        for group in _groups(block, column, cells, study, claims=claims):
+            places = tuple(first + index for index in group.rows)
+            groups.append(replace(group, centre=first + group.centre, rows=places))
+    return measure(groups, rows, study.name, _sign(block.metric), study.margin(block.metric))
+
+
+def _primary_column(found: Sequence[Column], study: Study) -> tuple[str, str]:
+    """Return scope and name of the column whose comparisons are primary: the widest scope, and what the study says.
+
+    Where there is one degradation alone, that one stands for the average.
+    """
+    degraded = [column for column in found if column.scope != REAL] or list(found)
+    scope = degraded[-1].scope if degraded else ""
+    names = [column.name for column in degraded if column.scope == scope]
+    return scope, study.primary.column if study.primary.column in names else names[-1] if names else ""
+
+
+def _groups(block: Block, column: Column, cells: list[dict[str, Any]], study: Study, *, claims: bool) -> list[Group]:
+    """List the comparisons of one column: every method with the baseline, and every other one with the best."""
+    usable = [index for index, cell in enumerate(cells) if cell["state"] in COMPARED]
+    trained = [method not in study.seedless for method in block.methods]
+    primary = [claims and method in study.primary_methods for method in block.methods]
+    result = []
+    if study.baseline in block.methods and (base := block.methods.index(study.baseline)) in usable:
+        others = [index for index in usable if index != base]
+        result += groups_of(BASELINE, column, base, others, trained, primary)
+        for group in result:
+            for index, flag in zip(group.rows, group.layout.primary, strict=True):
+                cells[index]["role"] = PRIMARY if flag else EXPLORATORY
+    if len(usable) > 1:
+        sign = _sign(block.metric)
+        best = max(usable, key=lambda index: sign * cells[index]["mean"])
+        cells[best]["best"] = True
+        if len(usable) == len(cells):
+            others = [index for index in usable if index != best]
+            result += groups_of(RIVAL, column, best, others, trained, [False] * len(cells))
+    return result
 
 
 def _cells(block: Block, column: Column, study: Study) -> list[dict[str, Any]]:
@@ -141,12 +159,16 @@ def _mean_of_known(values: Floats, *, spread: bool = False) -> Floats:
     return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
 
 
-_TEXT = ("metric", "network", "scope", "column", "method", "state", "left_out")
+_TEXT = ("metric", "network", "scope", "column", "method", "state", "left_out", "role", "verdict")
 _NUMBERS = (
-    *("difference", "low", "high", "error", "df", "p_images", "p_seeds", "p", "p_holm", "improvement", "detectable"),
-    *("sigma_seed", "sigma_image", "sigma_rest"),
+    *("difference", "low", "high", "error", "df", "p", "p_images", "p_family", "p_equivalent", "needed"),
+    *("improvement", "detectable", "sigma_seed", "sigma_image", "sigma_rest"),
 )
-_NOTHING = dict.fromkeys(_NUMBERS, float("nan")) | {"significant": False, "best": False, "best_significant": False}
+_NOTHING = (
+    dict.fromkeys(_NUMBERS, float("nan"))
+    | {"role": "", "verdict": ""}
+    | {"significant": False, "best": False, "best_significant": False}
+)
 
 
 def _state(failed: Counts, whole: Flags, gone: Flags, planned: Flags) -> str:
@@ -163,84 +185,6 @@ def seed_means(values: Floats, strata: npt.NDArray[np.int64]) -> Floats:
     total = weights.sum(2)
     there = np.where(weights > 0, values, 0.0)
     return np.where(total > 0, (there * weights).sum(2) / np.where(total > 0, total, 1.0), np.nan)
-
-
-def _pairs(
-    block: Block, column: Column, cells: list[dict[str, Any]], first: int, baseline: str, sign: float
-) -> tuple[list[_Pair], list[tuple[int, int]]]:
-    """List the comparisons of one column: every method with the baseline, and the best with every other.
-
-    Where one of these two is the baseline, the comparison is there already and its p-value serves: such pairs of rows
-    are listed apart.
-    """
-    usable = [index for index, cell in enumerate(cells) if cell["state"] in COMPARED]
-    result, twins, base = [], [], -1
-    if baseline in block.methods and (base := block.methods.index(baseline)) in usable:
-        result += [_pair(first + other, "baseline", column, other, base, sign) for other in usable if other != base]
-    if len(usable) > 1:
-        best = max(usable, key=lambda index: sign * cells[index]["mean"])
-        cells[best]["best"] = True
-    if len(usable) == len(cells) > 1:
-        for other in usable:
-            if base in (best, other) and other != best:
-                twins.append((first + best, first + (other if best == base else best)))
-            elif other != best:
-                result.append(_pair(first + best, "rival", column, best, other, sign))
-    return [pair for pair in result if pair.differences.size], twins
-
-
-def _pair(row: int, kind: str, column: Column, method: int, other: int, sign: float) -> _Pair:
-    differences = column.values[method] - column.values[other]
-    complete = np.isfinite(differences).all(1)
-    return _Pair(row, kind, differences[complete], column, sign)
-
-
-def _compare(pairs: list[_Pair], rows: list[dict[str, Any]], rivals: list[list[float]]) -> None:
-    """Run all comparisons, those of equal shape and data sets together, and write the results into ``rows``."""
-    groups: dict[tuple[int, bytes], list[_Pair]] = {}
-    for pair in pairs:
-        groups.setdefault((pair.differences.shape[0], pair.column.strata.tobytes()), []).append(pair)
-    for (seeds, _), members in groups.items():
-        strata = members[0].column.strata
-        stacked = np.stack([pair.differences for pair in members])
-        seed_draws, image_draws = _draws(strata.tobytes(), seeds)
-        interval = st.intervals(stacked, strata, seed_draws, image_draws)
-        signs = _signs(len(strata))
-        p_images = st.permutation_test(stacked.mean(1), strata, signs)
-        p_seeds = st.t_test(interval)
-        both = st.joint_test(p_images, p_seeds)
-        parts = interval.components
-        wins = st.probability_of_improvement(stacked * members[0].sign, strata)
-        effect = st.minimal_detectable_effect(interval.error, interval.df)
-        for index, pair in enumerate(members):
-            row = rows[pair.row]
-            if pair.kind == "rival":
-                rivals[pair.row].append(float(both[index]))
-                continue
-            row |= {"difference": interval.estimate[index], "low": interval.low[index], "high": interval.high[index]}
-            row |= {"error": interval.error[index], "df": interval.df[index], "p_images": p_images[index]}
-            row |= {
-                "p_seeds": p_seeds[index],
-                "p": both[index],
-                "improvement": wins[index],
-                "detectable": effect[index],
-            }
-            row |= {"sigma_seed": parts.sigma_seed[index], "sigma_image": parts.sigma_image[index]}
-            row |= {"sigma_rest": parts.sigma_rest[index]}
-
-
-@lru_cache(maxsize=32)
-def _draws(strata: bytes, seeds: int) -> tuple[Floats, Floats]:
-    """Return bootstrap weights of seeds and of images; one set serves all comparisons on the same images."""
-    groups = np.frombuffer(strata, np.int64)
-    random = numpy_stream("reporting", "bootstrap", len(groups), seeds)
-    image_draws = st.bootstrap_image_weights(groups, random)
-    return st.bootstrap_seed_weights(seeds, random), image_draws
-
-
-@lru_cache(maxsize=8)
-def _signs(count: int) -> Floats:
-    return st.sign_patterns(count, numpy_stream("reporting", "signs", count))
 
 
 def rank_table(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
@@ -260,7 +204,7 @@ def rank_table(laid_out: Sequence[Block], study: Study) -> pd.DataFrame:
             if len(methods) < 2 or not seeds.any():
                 continue
             picked = sign * values[methods][:, seeds]
-            boot = st.hierarchical_bootstrap(picked, *_draws(column.strata.tobytes(), int(seeds.sum())))
+            boot = st.hierarchical_bootstrap(picked, *draws(study.name, column.strata.tobytes(), int(seeds.sum())))
             table = st.rank_distribution(boot)
             agreement = st.concordance((picked @ st.image_weights(column.strata)).T)
             for place, index in enumerate(methods):

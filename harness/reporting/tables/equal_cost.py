@@ -101,7 +101,7 @@ def equal_cost_table(laid_out: Sequence[Block], summary: pd.DataFrame, study: St
     header = ("network", "method", "time", f"at equal iterations{unit}", "equal-cost baseline", "its time")
     caption = (
         f"{label.title}: difference to {study.baseline} at equal iterations and, at equal cost, to the baseline of "
-        f"nearest training time, with {LEVEL:.0%} intervals; *: significant after Holm's correction. Times are "
+        f"nearest training time, with {LEVEL:.0%} intervals; *: significant by the rule of the main table. Times are "
         f"relative to {study.baseline}'s, as measured on the machines named beside the cost of training. Baselines of "
         "other lengths (baseline_x125, ...) take part if the experiment names them."
     )

@@ -15,7 +15,7 @@ from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import COMPARED
 from harness.reporting.tables.formats import PlainTable, write_plain
 
-COLUMNS = ("network", "variant", "dataset", "degradation", "metric", "value", "source", "note")
+COLUMNS = ("scale", "network", "variant", "dataset", "degradation", "metric", "value", "source", "note")
 """Columns of every file in ``configs/published``."""
 
 FOLDER = Path("configs/published")
@@ -39,22 +39,25 @@ def _read(path: Path) -> pd.DataFrame:
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
         raise HarnessError(f"{path}: lacks the column {lacking[0]!r}; give {', '.join(COLUMNS)}")
-    numbers = pd.to_numeric(table["value"], errors="coerce")
-    if numbers.isna().any():
-        line = int(np.flatnonzero(numbers.isna())[0])
-        raise HarnessError(f"{path}: value: line {line + 2}: {table['value'].iloc[line]!r} is not a number")
-    return table.assign(value=numbers)[list(COLUMNS)]
+    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("value", "scale")}
+    for name, column in numbers.items():
+        bad = ~np.isfinite(column.to_numpy(np.float64))
+        if bad.any():
+            line = int(np.flatnonzero(bad)[0])
+            raise HarnessError(f"{path}: {name}: line {line + 2}: {table[name].iloc[line]!r} is not a number")
+    return table.assign(**numbers)[list(COLUMNS)]
 
 
 def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study) -> PlainTable:
     """Compare with the published numbers of those cells that the study plans.
 
-    The verdict is about training luck alone, because the test images are the same: a published value is ``inside`` or
-    ``outside`` the 95% interval of our mean over seeds (Student's t).
+    The verdict is about training luck alone, because the test images are the same. A published value is itself one
+    training of unknown luck, so it is ``inside`` or ``outside`` the 95% *prediction* interval for one more training
+    (Student's t): the interval of our mean would miss half of our own next trainings.
     """
     cells = {(r["network"], r["method"], r["scope"], r["column"], r["metric"]): r for r in summary.to_dict("records")}
     rows = []
-    for item in published.to_dict("records"):
+    for item in published[published["scale"] == study.scale].to_dict("records"):
         key = (item["network"], item["variant"], item["dataset"], item["degradation"], item["metric"])
         cell = cells.get(key)
         if cell is None:
@@ -67,7 +70,9 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
             continue
         ours, count = float(cell["mean"]), int(cell["seeds"])
         half = (
-            float(stats.t.ppf(0.5 + LEVEL / 2, count - 1) * cell["seed_std"] / np.sqrt(count)) if count > 1 else np.nan
+            float(stats.t.ppf(0.5 + LEVEL / 2, count - 1) * cell["seed_std"] * np.sqrt(1 + 1 / count))
+            if count > 1
+            else np.nan
         )
         inside = "inside" if abs(ours - item["value"]) <= half else "outside"
         verdict = inside if np.isfinite(half) else "one seed, no interval"
@@ -77,9 +82,10 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
     names = ("network", "method", "data set", "degradation", "metric")
     header = (*names, "published", "ours", "± 95%", "difference", "verdict", "source", "note")
     caption = (
-        f"Published numbers beside those of {study.name}. ±: half of the 95% interval of our mean over training seeds "
-        "on the same images; verdict: whether the published value lies inside. Training protocols differ between "
-        "papers; a value outside is a difference of protocols or code, not an error of either side."
+        f"Published numbers beside those of {study.name}. ±: half of the 95% interval for one more training on "
+        "the same images, predicted from the spread of our seeds, since a published value is one training; verdict: "
+        "whether it lies inside. Training protocols differ between papers; a value outside is a difference of "
+        "protocols or code, not an error of either side."
     )
     return PlainTable("published", caption, header, tuple(rows), frozenset({5, 6, 7, 8}))
 

@@ -82,6 +82,7 @@ def failures(frame: pd.DataFrame) -> PlainTable:
 
 
 def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[str, str]:
+    rows = rows[rows["metric"].isin([table.metric for table in tables])]
     rows = pd.concat([rows[(rows["metric"] == table.metric) & (rows["scope"] == table.scope)] for table in tables])
     parts = "\n".join(render.html_table(table) for table in tables)
     title = _TITLES.get(name) or metric_label(tables[0].metric).axis

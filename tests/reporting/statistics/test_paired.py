@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as some
 from scipy import stats
 
 from harness.foundation.rng import numpy_stream
@@ -92,7 +90,7 @@ def test_no_difference_at_all_is_never_significant() -> None:
 def test_permutation_test_equals_scipy_when_enumerated() -> None:
     values = simulate(1, 1, 10, 0, 1, 0, 0.5)[0]
     signs = st.sign_patterns(10, numpy_stream("a"))
-    assert len(signs) == 1024
+    assert len(signs) == 512, "mirrored patterns are left out"
     found = st.permutation_test(values, np.zeros(10, np.int64), signs)[0]
     expected = stats.permutation_test(
         (values[0],), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
@@ -107,47 +105,21 @@ def test_permutation_by_chance_is_near_the_exact_one() -> None:
     assert st.permutation_test(values, ONE, random)[0] == pytest.approx(exact, abs=0.01)
 
 
+def test_fourteen_images_are_enumerated() -> None:
+    signs = st.sign_patterns(14, numpy_stream("a"))
+    assert len(np.unique(signs, axis=0)) == len(signs) == 2**13
+    p = st.permutation_test(np.ones((1, 14)), np.zeros(14, np.int64), signs)
+    assert p[0] == pytest.approx(2 / 2**14), "9,999 random patterns gave .0005"
+
+
 def test_five_images_cannot_be_significant() -> None:
     p = st.permutation_test(np.ones((1, 5)), np.zeros(5, np.int64), st.sign_patterns(5, numpy_stream("a")))
     assert p[0] == pytest.approx(2 / 32)
 
 
-def test_holm_by_hand() -> None:
-    np.testing.assert_allclose(st.holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
-    np.testing.assert_allclose(st.holm(np.array([[0.01, np.nan], [0.9, 0.8]])), [[0.03, np.nan], [1, 1]])
-
-
-@settings(max_examples=50, deadline=None)
-@given(some.lists(some.floats(0, 1), min_size=1, max_size=20))
-def test_holm_is_monotone_and_never_below_the_raw_value(pvalues: list[float]) -> None:
-    raw = np.array(pvalues)
-    adjusted = st.holm(raw)
-    assert (adjusted >= raw).all()
-    assert (adjusted <= 1).all()
-    order = np.argsort(raw, kind="stable")
-    assert (np.diff(adjusted[order]) >= 0).all()
-
-
 def test_probability_of_improvement_counts_ties_half() -> None:
     differences = np.array([[[1.0, -1.0, 0.0, 2.0]]])
     assert st.probability_of_improvement(differences, np.zeros(4, np.int64))[0] == pytest.approx(0.625)
-
-
-def test_minimal_detectable_effect_has_the_promised_power() -> None:
-    error, df = np.array([0.1, 0.1, 0.1]), np.array([2.0, 11.0, 500.0])
-    effect = st.minimal_detectable_effect(error, df)
-    np.testing.assert_allclose(st.power(effect, error, df), 0.8, atol=2e-3)
-    assert effect[2] == pytest.approx(0.1 * (1.96 + 0.8416), rel=0.01)
-    assert np.isnan(st.minimal_detectable_effect(np.array([np.nan]), np.array([np.nan])))[0]
-
-
-def test_planted_effect_is_found_at_the_computed_rate() -> None:
-    effect, count = 0.1, 1500
-    values = simulate(count, 1, 12, 0, 0.1, 0, effect)
-    interval = st.intervals(values, ONE, *draws(1, ONE))
-    found = np.mean(st.t_test(interval) < 0.05)
-    promised = st.power(np.array([effect]), np.array([0.1 / np.sqrt(12)]), np.array([11.0]))[0]
-    assert found == pytest.approx(promised, abs=0.03)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from harness.foundation.errors import HarnessError
@@ -49,7 +52,7 @@ def test_nothing_published_is_an_empty_table(plain: Written, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", ["network,value\na,1\n", ",".join(COLUMNS) + "\nn,v,d,g,m,much,s,\n", "", '"unclosed\n']
+    "content", ["network,value\na,1\n", ",".join(COLUMNS) + "\n4,n,v,d,g,m,much,s,\n", "", '"unclosed\n']
 )
 def test_bad_files_are_one_clear_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(content)
@@ -57,3 +60,26 @@ def test_bad_files_are_one_clear_line(content: str, tmp_path: Path) -> None:
         load_published(tmp_path)
     assert len(str(caught.value).splitlines()) == 1
     assert "a.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_one_more_training_of_ours_is_inside(seeds: int, plain: Written) -> None:
+    """The interval of the mean would hold 9, 17, 34 or 52% of them outside."""
+    random = np.random.Generator(np.random.Philox(seeds))
+    trained = random.normal(25.0, 0.1, (1500, seeds + 1))
+    row = {"network": "srresnet", "method": "baseline", "scope": "Set5", "metric": "psnr_rgb", "state": "ok"}
+    cells, values = [], []
+    for index, (*ours, other) in enumerate(trained):
+        name = f"blur{index}"
+        cells.append(row | {"column": name, "mean": np.mean(ours), "seed_std": np.std(ours, ddof=1), "seeds": seeds})
+        values.append((plain.study.scale, "srresnet", "baseline", "Set5", name, "psnr_rgb", other, "", ""))
+    table = published_table(pd.DataFrame(cells), pd.DataFrame(values, columns=COLUMNS), plain.study)
+    outside = np.mean([row[9] == "outside" for row in table.rows])
+    assert outside == pytest.approx(0.05, abs=0.017)
+
+
+def test_another_scale_is_not_compared(plain: Written) -> None:
+    summary = summarize(load(plain.metrics), plain.study)
+    published = load_published(FOLDER)
+    assert set(published["scale"]) == {4}
+    assert published_table(summary, published, dataclasses.replace(plain.study, scale=2)).rows == ()

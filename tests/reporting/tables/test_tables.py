@@ -86,6 +86,8 @@ def test_one_seed_is_said(tmp_path: Path) -> None:
     assert "over images only" in text
     assert "says anything about other seeds" in text
     assert "hierarchical" not in text
+    assert "No star is possible for all primary comparisons: that takes more than one seed" in text
+    assert not re.search(r"\d\]?\*", text.replace("**", "")), "no star"
 
 
 def test_failed_missing_and_partial_cells_are_shown(broken_tables: Path) -> None:
@@ -205,8 +207,10 @@ def test_networks_have_a_block_each_and_one_family_of_tests(broken: Written, bro
     assert text.count("### rrdb\n") == 2
     summary = summarize(load(broken.metrics), broken.study)
     family = summary[(summary["metric"] == "psnr_rgb") & (summary["scope"] == "average")]
-    smallest = family["p"].min()
-    assert family["p_holm"].min() == pytest.approx(min(1.0, smallest * family["p"].notna().sum()))
+    primary = family[family["role"] == "primary"]
+    assert set(primary["network"]) == {"srresnet", "rrdb"}
+    assert set(primary["column"]) == {"average"}
+    assert (family["significant"] == (family["p_family"] < 0.05)).all()
 
 
 def test_latex_is_balanced_and_escaped(tables: Path, broken_tables: Path) -> None:
