@@ -19,6 +19,11 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/ablations.smk"
 
 
+if experiment.tuning.there:
+
+    include: "workflow/rules/tuning.smk"
+
+
 for regularizer in experiment.rule_files:
 
     include: regularizer
@@ -41,6 +46,7 @@ rule all:
         rules.tables.output,
         rules.figures.output,
         rules.report.output,
+        experiment.tuning.reports(".html", ".png"),
     message:
         f"{experiment.name}: all done"
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from harness.experiment import load_experiment
+from harness.foundation.yamlfile import load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "configs" / "experiments" / "demo.yaml"
@@ -26,7 +27,7 @@ BATCHES = 100
 
 def write_sweep(source: Path, target: Path, runs: int) -> int:
     """Write ``source`` with as many seeds as give at least ``runs`` runs; return how many runs it has."""
-    content = yaml.safe_load(source.read_text())
+    content = load_yaml(source)
     arms = len(content["networks"]) * len(content["variants"])
     content["seeds"] = list(range(-(-runs // arms)))
     target.write_text(yaml.safe_dump(content, sort_keys=False))

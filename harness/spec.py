@@ -15,6 +15,9 @@ from harness.foundation.yamlfile import StrictModel
 SPEC_FORMAT = 1
 """Part of every spec hash; raised when the same spec would train differently because the code changed on purpose."""
 
+TRIAL_SEEDS = 10_000_000
+"""The seeds of tuning trials are these and those that follow; those of all other runs are less."""
+
 
 Initialization = Literal["default", "pytorch", "zero_last"]
 """How a network's weights are drawn; see :class:`NetworkSpec`."""
@@ -258,6 +261,11 @@ class RunSpec(StrictModel):
         if isinstance(self.training.degradation, GaussianNoiseSpec) and self.scale != 1:
             raise ValueError(f"training.degradation: noise alone needs scale 1, not {self.scale}")
         return self
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is a trial of tuning: it is compared with other trials, and that it diverges is its result."""
+        return self.seed >= TRIAL_SEEDS
 
     @cached_property
     def hash(self) -> str:

@@ -27,7 +27,8 @@ def check(experiment: ExperimentFile) -> None:
     loaded = load_experiment(experiment)
     needs = preflight.Needs.everything(loaded)
     problems = preflight.problems(loaded, needs, None)
-    print(f"{experiment}: {len(loaded.runs)} runs, {len(loaded.evaluation.sets)} datasets")
+    trials = f", {len(loaded.tuning.trials)} trials" if loaded.tuning else ""
+    print(f"{experiment}: {len(loaded.runs)} runs, {len(loaded.evaluation.sets)} datasets{trials}")
     if not problems:
         print("".join(f"{note}\n" for name in needs.datasets if (note := left_out(name, loaded.data_root))), end="")
     if problems:

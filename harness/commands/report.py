@@ -1,4 +1,4 @@
-"""The commands from metrics to claims: aggregate, tables, figures, report, ablation."""
+"""The commands from metrics to claims: aggregate, tables, figures, report, ablation, choose, tuning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.commands.arguments import ExperimentFile, Partial
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (aggregate, tables, figures, report, ablation):
+    for command in (aggregate, tables, figures, report, ablation, choose, tuning):
         app.command()(command)
 
 
@@ -52,4 +52,21 @@ def ablation(experiment: ExperimentFile, study: str, partial: Partial = False) -
     from harness.reporting import build
 
     for path in build.ablation(load_ablation(load_experiment(experiment), study), partial=partial):
+        print(path)
+
+
+def choose(experiment: ExperimentFile) -> None:
+    """Choose the options of every variant of an experiment by its trials, on held-out images alone."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    print(build.choose(load_experiment(experiment)))
+
+
+def tuning(experiment: ExperimentFile, partial: Partial = False) -> None:
+    """Write the tables and the figure of an experiment's tuning: default and chosen options, and all trials."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    for path in build.tuning(load_experiment(experiment), partial=partial):
         print(path)

@@ -183,7 +183,7 @@ def load_ablation(experiment: Experiment, name: str, folder: Path = FOLDER) -> A
 
 
 def find_run(experiment: Experiment, name: str, folder: Path = FOLDER) -> Run:
-    """Return the run called ``name`` of an experiment or of one of the studies on it.
+    """Return the run called ``name`` of an experiment, of its tuning or of one of the studies on it.
 
     Raises:
         HarnessError: there is none.
@@ -192,6 +192,8 @@ def find_run(experiment: Experiment, name: str, folder: Path = FOLDER) -> Run:
         return experiment.run(name)
     except HarnessError as error:
         reason = error
+    if experiment.tuning and (tuned := experiment.tuning.find(name)):
+        return tuned
     for study in ablation_names(folder):
         try:
             runs = load_ablation(experiment, study, folder).runs

@@ -32,6 +32,7 @@ class VariantEntry(StrictModel):
         options_by_network: pattern of network names (``rrdb*``) to options that differ there.
         training: training settings that differ from the experiment's, for ablations.
         initialization: initialization of the network, if it differs.
+        fixed: options that tuning leaves as they are, because they make the variant what it is.
         duration: length of the training as a multiple of the experiment's iterations, for comparisons at equal cost.
     """
 
@@ -40,6 +41,7 @@ class VariantEntry(StrictModel):
     options_by_network: dict[str, dict[str, Any]] = {}
     training: dict[str, Any] = {}
     initialization: Initialization | None = None
+    fixed: tuple[str, ...] = ()
     duration: float = Field(default=1.0, gt=0)
 
     def options_for(self, network: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from harness.experiment.file import ExperimentFile
 from harness.experiment.names import check_names
 from harness.experiment.runs import Run, Spanner
 from harness.experiment.stages import SeedsEntry, Stage, read_stage
+from harness.experiment.tuning import Tuning
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_name
@@ -35,6 +36,7 @@ class Experiment:
         externals: the models from outside that stand beside them.
         references: the control rows.
         stage: where it stands if it adds seeds until it is decided, else None.
+        tuning: the trials by which options are chosen, None without any.
     """
 
     def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues, stage: Stage | None = None) -> None:
@@ -60,6 +62,7 @@ class Experiment:
         self.references = resolve_references(file.references, self._networks)
         self._by_name = {run.name: run for run in self.runs}
         self._by_hash = {run.spec.hash: run for run in self.runs}
+        self.tuning = Tuning(path, file, catalogues, self.stems) if file.tuning else None
 
     def run(self, name: str) -> Run:
         """Return the run called ``name``; its label, ``network.variant.s0``, will do.
@@ -105,7 +108,11 @@ class Experiment:
     def teacher(self, run: Run) -> Run | None:
         """Return the run whose weights ``run`` learns from, or None."""
         named = teacher_of(run.spec.regularizer)
-        return None if named is None else self._by_hash[named[1]]
+        if named is None:
+            return None
+        known = self._by_hash.get(named[1]) or (self.tuning and self.tuning.teacher(named[1]))
+        assert known, f"{run.name}: its teacher {named[1]} is no run of {self.path}"
+        return known
 
     def teacher_weights(self, run: Run) -> Path | None:
         """Return the weights that ``run`` learns from, or None."""

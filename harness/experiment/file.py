@@ -22,6 +22,24 @@ class EvaluationEntry(StrictModel):
     unpaired_metrics: tuple[str, ...] = ()
 
 
+class TuningEntry(StrictModel):
+    """The ``tuning:`` section: the same search for every variant, the baseline included; see docs/tuning.md.
+
+    Attributes:
+        trials: of each variant on each network.
+        iterations: of a trial, as part of the experiment's.
+        on: what a trial is judged by: the loss on ``training.heldout``. Nothing else can be given, least of all a test
+            set.
+        learning_rate: trials draw the learning rate between the experiment's divided by this factor and times it; 1
+            leaves it as it is.
+    """
+
+    trials: int = Field(ge=2, le=1000)
+    iterations: float = Field(gt=0, le=1)
+    on: Literal["heldout"]
+    learning_rate: float = Field(default=3.0, ge=1, le=100)
+
+
 class PrimaryEntry(StrictModel):
     """The ``primary:`` section: the few comparisons with the baseline that are tested before all others.
 
@@ -51,6 +69,7 @@ class ExperimentFile(StrictModel):
     margin: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
     training: dict[str, Any]
     evaluation: EvaluationEntry
+    tuning: TuningEntry | None = None
     data_root: str = "data"
     weights_root: str = "weights"
     runs_per_gpu: int = Field(default=1, gt=0)

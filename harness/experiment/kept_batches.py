@@ -26,7 +26,8 @@ def batches_folder(experiment: Experiment) -> Path | None:
     wanted = experiment.file.batches
     if wanted == "auto":
         room = _SHARE * shutil.disk_usage(existing(layout.RESULTS)).free
-        size = shared_bytes(experiment.runs)
+        trials = experiment.tuning.trials if experiment.tuning else ()
+        size = shared_bytes([*experiment.runs, *(trial.run for trial in trials)])
         wanted = "keep" if not experiment.needs_gpu and 0 < size <= room else "online"
     return layout.BATCHES if wanted == "keep" else None
 

@@ -10,6 +10,7 @@ from harness.experiment.catalogues import Catalogues
 from harness.experiment.file import ExperimentFile
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_name
+from harness.spec import TRIAL_SEEDS
 
 
 def check_names(path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
@@ -38,6 +39,9 @@ def check_names(path: Path, file: ExperimentFile, catalogues: Catalogues) -> Non
     for seed in file.seeds:
         if seed < 0 or file.seeds.count(seed) > 1:
             problem = "must not be negative" if seed < 0 else "a duplicate run: given twice"
+            raise mistake(path, "seeds", f"{seed}: {problem}")
+        if seed >= TRIAL_SEEDS:
+            problem = f"seeds from {TRIAL_SEEDS} on are those of tuning trials; use a smaller one"
             raise mistake(path, "seeds", f"{seed}: {problem}")
     methods = [*file.references, *file.external, *file.variants]
     for name in methods:

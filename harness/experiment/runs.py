@@ -66,13 +66,18 @@ class Spanner:
         stems: the names of run folders.
     """
 
-    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues) -> None:
+    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues, stems: Stems | None = None) -> None:
         self._path = path
         self._file = file
         self._catalogues = catalogues
         self._teachers: dict[tuple[str, str], list[Run] | None] = {}
-        self.stems = Stems(catalogues)
+        self.stems = stems or Stems(catalogues)
         self.training = self._training(file.training, str(path))
+
+    @property
+    def teachers(self) -> list[Run]:
+        """The runs that any of the runs spanned so far learns from."""
+        return [run for runs in self._teachers.values() for run in runs or ()]
 
     def span(self, network: str, variant: str, entry: VariantEntry, source: str | None = None) -> list[Run]:
         """Return the runs of a variant on a network, one per seed.

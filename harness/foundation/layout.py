@@ -98,6 +98,21 @@ def ablation(experiment: str, study: str) -> Path:
     return report(experiment) / "ablations" / study
 
 
+def chosen(experiment: str) -> Path:
+    """What tuning has chosen for an experiment."""
+    return RESULTS / experiment / "tuning" / "chosen.json"
+
+
+def tuning_metrics(experiment: str) -> Path:
+    """All rows of an experiment's runs with their default options and with those that were chosen."""
+    return RESULTS / experiment / "tuning" / "metrics.parquet"
+
+
+def tuning(experiment: str) -> Path:
+    """Folder of the tables and the figure of an experiment's tuning."""
+    return report(experiment) / "tuning"
+
+
 def remedy(path: Path) -> str:
     """Say which command makes a file below the results folder again; see the README there for what lies where."""
     if BATCHES.name in path.parts[-4:-3]:
@@ -119,6 +134,8 @@ def _maker(parts: Sequence[str]) -> str | None:
         return f"benchmark EXPERIMENT {parts[parts.index(BENCHMARKS.name) + 2]}"
     if owner == "ablations":
         return f"ablation EXPERIMENT {name.rpartition('.')[0]}"
+    if owner == "tuning":
+        return "choose EXPERIMENT" if name == "chosen.json" else "tuning EXPERIMENT"
     return "aggregate EXPERIMENT" if name == "metrics.parquet" else None
 
 

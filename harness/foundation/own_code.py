@@ -27,6 +27,7 @@ from harness.foundation.provenance import LIBRARIES
 
 _HARNESS = "harness"
 _FOLLOWED = f"{_HARNESS}.regularizers."
+_NO_RESULT = f"{_FOLLOWED}search"  # where tuning looks: what it drew is in the spec of each run
 _LIBRARY_FOLDERS = {"site-packages", "dist-packages", "lib-dynload"}
 _BY_NAME = {"import_module", "__import__"}
 
@@ -82,7 +83,9 @@ class _Walk:
 
     def _follows(self, name: str) -> bool:
         top = name.partition(".")[0]
-        return name.startswith(_FOLLOWED) if top == _HARNESS else top not in LIBRARIES
+        if top == _HARNESS:
+            return name.startswith(_FOLLOWED) and name != _NO_RESULT
+        return top not in LIBRARIES
 
     def _locate(self, name: str) -> Path | None:
         top, *rest = name.split(".")

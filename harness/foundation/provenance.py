@@ -40,6 +40,7 @@ _STAGES = {
         "regularizers/_*.py",
     ),
     "evaluate": ("foundation/compat.py", "evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "choose": tuple(f"reporting/{name}.py" for name in ("rows/run_records", "rows/trials", "statistics/trials")),
     "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
 _GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
@@ -63,7 +64,8 @@ def stage_modules(stage: str) -> list[Path]:
     Rules have a digest of them as a parameter, so a changed metric repeats evaluation and what follows, no training.
 
     Args:
-        stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate`` or ``report``.
+        stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate``, ``choose`` or
+            ``report``.
     """
     return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
 

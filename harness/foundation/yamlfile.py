@@ -32,11 +32,16 @@ class StrictModel(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, but a key given twice is an error instead of a silent override."""
+    """YAML's safe loader, but a key given twice is an error instead of a silent override.
+
+    The key ``on`` is text, though YAML 1.1 takes the word for a truth value.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if isinstance(key_node, yaml.ScalarNode) and key_node.value == "on":
+                key_node.tag = "tag:yaml.org,2002:str"
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, (list, dict)):
                 problem = f"a key must be text or a number, not {_kind(key)}"

@@ -7,9 +7,9 @@ repository is named by import path, ``package.module:Class``, or by an entry poi
     my_method = "my_package.my_module:MyMethod"
 
 A regularizer of one's own imports what it needs from here and from nowhere else in the harness: :class:`Regularizer`,
-:class:`OptionsModel`, :data:`DrawsSource` and :class:`Draws`, :data:`TeacherRun` and :class:`Teacher`, :class:`Taps`
-and :func:`per_channel`, :func:`mean_over_processes`, :class:`HarnessError`. Where a name lives behind this page may
-change.
+:class:`OptionsModel`, :class:`Search` and :class:`Choice`, :data:`DrawsSource` and :class:`Draws`, :data:`TeacherRun`
+and :class:`Teacher`, :class:`Taps` and :func:`per_channel`, :func:`mean_over_processes`, :class:`HarnessError`. Where a
+name lives behind this page may change.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from harness.regularizers.base import (
     teacher_option,
 )
 from harness.regularizers.batch import Batch
+from harness.regularizers.search import Choice, Search, Space, space_of
 from harness.spec import RegularizerSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "Choice",
     "Draws",
     "DrawsSource",
     "Handles",
@@ -51,6 +53,7 @@ __all__ = [
     "NoOptions",
     "OptionsModel",
     "Regularizer",
+    "Search",
     "Taps",
     "Teacher",
     "TeacherRun",
@@ -73,7 +76,7 @@ _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teache
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "batch", "conformance", "scaffold"})
+HELPERS = frozenset({"base", "batch", "conformance", "scaffold", "search"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 
@@ -113,6 +116,8 @@ def load_regularizer(name: str) -> type[Regularizer]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise HarnessError(f"regularizer {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    except HarnessError as error:  # of a search space
+        raise HarnessError(f"regularizer {name!r}: module {module_name!r}: {error}") from error
     classes = {k: v for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Regularizer)}
     if not colon:
         classes = {k: v for k, v in classes.items() if v.__module__ == module_name}
@@ -148,6 +153,18 @@ def resolve_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """
     checked = validate(options, load_regularizer(name).Options, f"regularizer {name}", "options")
     return checked.model_dump(mode="json")
+
+
+def search_space(name: str) -> Space:
+    """Return where tuning looks for better options of a regularizer; empty if its options say nothing of it.
+
+    Raises:
+        HarnessError: unknown regularizer, or a search space that its options do not allow; the message names the file.
+    """
+    try:
+        return space_of(load_regularizer(name).Options)
+    except HarnessError as error:
+        raise HarnessError(f"{inspect.getfile(load_regularizer(name))}: {error}") from error
 
 
 def build_regularizer(spec: RegularizerSpec) -> Regularizer:

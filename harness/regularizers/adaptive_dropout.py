@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from harness.foundation.rng import numpy_stream
 from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer
+from harness.regularizers.search import Search
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,8 +46,8 @@ class AdaptiveDropoutOptions(StrictModel):
             unused path of the release, which has it without annealing: combine it with ``order: none``.
     """
 
-    initial_weight: float = Field(default=0.3, ge=0, lt=1)
-    rate: float = Field(default=0.5, gt=0, lt=1)
+    initial_weight: Annotated[float, Search(0.0, 0.95)] = Field(default=0.3, ge=0, lt=1)
+    rate: Annotated[float, Search(0.05, 0.95)] = Field(default=0.5, gt=0, lt=1)
     interval: float = Field(default=0.04, gt=0, le=1)
     span: float | None = Field(default=None, gt=0, le=1, exclude_if=lambda value: value is None)
     order: Order = "first_first"

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer
+from harness.regularizers.search import Search
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,7 +37,7 @@ class DropoutOptions(StrictModel):
             block n, from 1), ``blocks`` (output of every block), ``all`` (first, blocks and last).
     """
 
-    rate: float = Field(default=0.7, gt=0, lt=1)
+    rate: Annotated[float, Search(0.05, 0.95)] = Field(default=0.7, gt=0, lt=1)
     kind: Literal["channel", "element"] = "channel"
     positions: tuple[str, ...] = Field(default=("last",), min_length=1)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from harness.foundation.yamlfile import StrictModel
 from harness.regularizers.base import DrawsSource, Regularizer, mean_over_processes, process_count
+from harness.regularizers.search import Search
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +36,7 @@ class SimpleAlignOptions(StrictModel):
         rff: align random Fourier features too, in the same orders; ``only``: these alone.
     """
 
-    weight: float = Field(default=1.0, ge=0)
+    weight: Annotated[float, Search(0.01, 100.0, log=True)] = Field(default=1.0, ge=0)
     first_order: bool = True
     second_order: bool = True
     rff: bool | Literal["only"] = True

@@ -1,21 +1,28 @@
-"""The stages of reporting: rows, tables, figures, report, and ablations. Each writes what its rule declares."""
+"""The stages of reporting: rows, tables, figures, report, ablations and tuning. Each writes what its rule declares."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from harness.experiment import Experiment
 from harness.experiment.ablations import Ablation, ablation_names, load_ablation
 from harness.experiment.stages import Stage, write_stage
+from harness.experiment.tuning import Best, Chosen, Tuning
 from harness.foundation import layout
+from harness.foundation.errors import HarnessError
+from harness.foundation.sums import seal_json
 from harness.reporting.figures.build import write_figures
 from harness.reporting.page.ablation import Outcome, outcome, write_outcome
 from harness.reporting.page.report import write_report as _write_report
+from harness.reporting.page.tuning import Tuned, tuned, write_tuned
 from harness.reporting.page.verdicts import undecided
 from harness.reporting.rows.compared import Study, study_of, study_of_ablation
 from harness.reporting.rows.metric_rows import load, write_aggregate
+from harness.reporting.rows.trials import CHOSEN, default_study, ended, tuned_study
 from harness.reporting.statistics.summary import summarize
+from harness.reporting.statistics.trials import best_of
 from harness.reporting.tables.write import write_tables as _write_tables
 
 
@@ -65,7 +72,87 @@ def report(experiment: Experiment) -> Path:
     folder = layout.report(experiment.name)
     metrics = layout.experiment_metrics(experiment.name)
     found = ablations_there(experiment)
-    return _write_report(metrics, study_of(experiment), layout.RUNS, folder / "figures", folder / "report.html", found)
+    return _write_report(
+        metrics,
+        study_of(experiment),
+        layout.RUNS,
+        folder / "figures",
+        folder / "report.html",
+        found,
+        tuning_there(experiment),
+    )
+
+
+def tuning_there(experiment: Experiment) -> tuple[Tuned, Path] | None:
+    """Return the tuning of an experiment and the folder of its figure, None without any results of it."""
+    metrics = layout.tuning_metrics(experiment.name)
+    if experiment.tuning is None or not metrics.is_file():
+        return None
+    found = tuned(experiment, experiment.tuning, metrics, layout.RUNS, partial=True)
+    return found, layout.tuning(experiment.name)
+
+
+def choose(experiment: Experiment) -> Path:
+    """Write ``results/<experiment>/tuning/chosen.json``: the best trial of every variant on every network.
+
+    Raises:
+        HarnessError: the experiment does not tune, a trial has not ended, or all trials of a variant diverged.
+    """
+    tuning = _tuning_of(experiment)
+    best = []
+    for network in experiment.file.networks:
+        for variant in experiment.file.variants:
+            trials = ended(tuning.of(network, variant), layout.RUNS)
+            one = best_of(trials)
+            if one is None or one.loss is None:
+                problem = f"all {len(trials)} trials of {variant!r} on {network} diverged; lower training.learning_rate"
+                raise HarnessError(f"{experiment.path}: tuning: {problem}, or narrow the search space of its options")
+            run = one.trial.run
+            found = Best(
+                network=network,
+                variant=variant,
+                trial=one.trial.number,
+                run=run.name,
+                heldout_l1=one.loss,
+                learning_rate=run.spec.training.learning_rate,
+                options=dict(one.trial.options),
+            )
+            best.append(found)
+    seal_json(tuning.file, Chosen(trials=tuning.digest, best=tuple(best)).model_dump(mode="json"))
+    return tuning.file
+
+
+def tuning(experiment: Experiment, *, partial: bool = False) -> list[Path]:
+    """Write the rows, the tables and the figure of an experiment's tuning and return the files.
+
+    Args:
+        experiment: which tunes.
+        partial: leave out what is not there yet.
+
+    Raises:
+        HarnessError: the experiment does not tune, nothing is chosen, or a file is missing or cannot be read.
+    """
+    own = _tuning_of(experiment)
+    chosen, rows = own.chosen(), layout.tuning_metrics(experiment.name)
+    if chosen is None and not partial:
+        raise HarnessError(f"{own.file}: no choice among the trials of {experiment.path}; {layout.remedy(own.file)}")
+    if chosen is not None:
+        default, final = default_study(experiment), own.final_runs(chosen)
+        study = tuned_study(experiment, final)
+        whole = replace(default, methods=default.methods + study.methods, runs=default.runs + study.runs)
+        spec = experiment.evaluation.hash
+        files = [(layout.metrics(run.name, spec), run.variant) for run in experiment.runs]
+        files += [(layout.metrics(run.name, spec), CHOSEN.format(run.variant)) for run in final]
+        write_aggregate([item for item in files if not partial or item[0].is_file()], whole, rows)
+    found = tuned(experiment, own, rows, layout.RUNS, partial=partial)
+    return [rows, *write_tuned(found, layout.tuning(experiment.name))]
+
+
+def _tuning_of(experiment: Experiment) -> Tuning:
+    if experiment.tuning is None:
+        example = "tuning: {trials: 8, iterations: 0.2, on: heldout}"
+        raise HarnessError(f"{experiment.path}: tuning: is missing; write such as {example}")
+    return experiment.tuning
 
 
 def ablations_there(experiment: Experiment) -> Iterator[tuple[Outcome, Path]]:

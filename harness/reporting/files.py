@@ -31,6 +31,12 @@ def tables_below(study: Study, folder: Path) -> list[Path]:
     return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
 
 
+def tuning_files(experiment: Experiment) -> list[Path]:
+    """Return the tables and the figure of an experiment's tuning, sorted."""
+    names = [f"{name}.{form}" for name in ("comparison", "trials") for form in TABLE_FORMATS]
+    return sorted(layout.tuning(experiment.name) / name for name in (*names, *(f"search.{f}" for f in FIGURE_FORMATS)))
+
+
 def degraded_metrics(study: Study) -> list[str]:
     """Return the metrics of degraded sets: each has a table by its name."""
     sets = [item for item in study.sets if item.degradation != REAL]

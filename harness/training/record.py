@@ -14,10 +14,18 @@ from harness.training.memory import Memory
 from harness.training.precision import arithmetic
 
 
-def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
-    """Return the content of ``run.json``: spec, versions, commit, hardware, seconds, memory, energy."""
+def run_record(spec: RunSpec, memory: Memory, device: str, diverged: int | None = None) -> dict[str, Any]:
+    """Return the content of ``run.json``: spec, versions, commit, hardware, seconds, memory, energy.
+
+    Args:
+        spec: the run.
+        memory: of it.
+        device: where it trained.
+        diverged: iteration at which the loss of a trial was not finite, if it was so; its record has no final loss.
+    """
     heldout = [row.heldout_l1 for row in memory.history if row.heldout_l1 is not None]
     seconds = memory.seconds
+    iterations = diverged or spec.training.iterations
     return {
         "spec": spec.model_dump(mode="json"),
         "spec_hash": spec.hash,
@@ -28,13 +36,14 @@ def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
         "arithmetic": arithmetic(spec.training.precision, device),
         "seconds": round(seconds, 3),
         "seconds_credited": round(memory.seconds_credited, 3),
-        "images_per_second": round(spec.training.iterations * spec.training.batch_size / seconds, 3),
+        "images_per_second": round(iterations * spec.training.batch_size / seconds, 3),
         "peak_memory_bytes": peak_memory(device),
         "energy_joules": None,
         "data_sha256": memory.data,
         "teacher_sha256": memory.teacher,
         "heldout_l1_initial": heldout[0],
-        "heldout_l1_final": heldout[-1],
+        "heldout_l1_final": None if diverged else heldout[-1],
+        **({"diverged": diverged} if diverged else {}),
     }
 
 

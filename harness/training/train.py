@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from harness.training.progress import Progress
 from harness.training.record import run_record
 from harness.training.state import StateFolder
 from harness.training.step import Learner
-from harness.training.watch import check_finite, explain_device_errors
+from harness.training.watch import Diverged, check_finite, explain_device_errors
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,33 @@ def train(spec: RunSpec, job: Job) -> None:
         memory = Memory(StateFolder(job.state), learner, source, code, taught_by)
         if world.writes:
             with exclusive(job.state / "lock", f"{job.label}: waiting for another process that trains this run"):
-                learn(learner, source, memory, job, world)
+                diverged = outcome(learner, source, memory, job, world)
                 write_history(job.output / "history.csv", memory.history)
-                seal_json(job.output / "run.json", run_record(spec, memory, device))
+                seal_json(job.output / "run.json", run_record(spec, memory, device, diverged))
                 save_weights(
                     job.output / "weights.safetensors", learner.weights(), {"spec_hash": spec.hash}, sealed=True
                 )
         else:
-            learn(learner, source, memory, job, world)
+            outcome(learner, source, memory, job, world)
+
+
+def outcome(learner: Learner, source: BatchSource, memory: Memory, job: Job, world: World) -> int | None:
+    """Train to the end and return None; of a trial that diverges the iteration at which it did, which is its result.
+
+    Raises:
+        Diverged: another run diverges: nothing of it may pass for a result.
+    """
+    try:
+        learn(learner, source, memory, job, world)
+    except Diverged as error:
+        if not learner.spec.is_trial:
+            raise
+        if world.writes:
+            print(f"{job.label}: a trial whose loss is not finite at iteration {error.iteration}: it is never chosen")
+        return error.iteration
+    final = memory.history[-1]
+    measured = final.heldout_l1 is None or math.isfinite(final.heldout_l1)
+    return None if measured or not learner.spec.is_trial else final.iteration
 
 
 def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world: World) -> None:

@@ -29,6 +29,7 @@ from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
 from harness.training.code import deciding_files
 from harness.workflow import job_resources, preflight
+from harness.workflow.tuning import TuningPlan
 
 DEFAULT = "configs/experiments/paper.yaml"
 
@@ -87,6 +88,7 @@ class Plan:
         self.evaluation = self._experiment.evaluation.hash[:8]
         self.degradations = self._experiment.file.evaluation.degradations
         self.variant_pattern = self._experiment.stems.pattern
+        self.tuning = TuningPlan(self._experiment)
         self._studies: dict[str, Ablation] = {}
         self.ablations = ablation_names()  # their files are read only when a target asks for one
         self.names = NAME.pattern

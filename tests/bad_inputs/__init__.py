@@ -16,6 +16,7 @@ from tests.bad_inputs import (
     places,
     regularizers,
     results,
+    tuning,
     weights,
 )
 from tests.bad_inputs.case import Case
@@ -29,6 +30,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Archives": archives.CASES,
     "Experiments": [*experiments.CASES, *claims.CASES],
     "Regularizers": regularizers.CASES,
+    "Tuning": tuning.CASES,
     "Weights": weights.CASES,
     "Checkpoints and models from outside": checkpoints.CASES,
     "Results and states": results.CASES,

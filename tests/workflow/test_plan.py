@@ -82,6 +82,9 @@ def test_needs_are_read_off_the_jobs() -> None:
     jobs = [("pack", {"dataset": "a"}), ("benchmark", {"dataset": "b"}), ("train_dropout", {}), ("all", {})]
     assert preflight.Needs.of(jobs) == preflight.Needs(("a", "b"), training=True, evaluation=False)
     assert preflight.Needs.of([("tables", {})]) == preflight.Needs((), training=False, evaluation=False)
+    # What is trained and evaluated after a choice is not among the jobs yet.
+    assert preflight.Needs.of([("tuning", {})]) == preflight.Needs((), training=True, evaluation=True)
+    assert preflight.Needs.of([("chosen", {})]) == preflight.Needs((), training=False, evaluation=False)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ rule report:
         rules.tables.output,
         rules.figures.output,
         experiment.external_weights,
+        experiment.tuning.inputs,
     output:
         report(
             f"reports/{experiment.name}/report.html",

@@ -38,6 +38,11 @@ CAPTIONS = {
         "same on each degradation and data set; orange is worse than the control, purple better. Red crosses failed or "
         "are missing."
     ),
+    "search": (
+        "Left: the least held-out loss to be expected of n trials, the mean over all choices of n of them. Right: all "
+        "trials. Lower is better; a trial that diverged counts as the worst of all. The least of many is a lucky one: "
+        "only the final runs, with other seeds and on test sets, compare methods."
+    ),
     "cost": ("Quality against training time. The times are those of the machine named below."),
 }
 """Figure name to caption."""

@@ -17,6 +17,7 @@ from harness.reporting.figures.captions import CAPTIONS
 from harness.reporting.files import figure_names
 from harness.reporting.page.ablation import Outcome, level_table
 from harness.reporting.page.protocol import Fact, protocol
+from harness.reporting.page.tuning import Tuned, chosen_table, comparison_table, trial_table
 from harness.reporting.page.verdicts import verdicts
 from harness.reporting.rows.cells import STATUSES
 from harness.reporting.rows.compared import AVERAGE, Study
@@ -54,6 +55,16 @@ class Ablation:
     picture: Picture | None
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """Tuning in the page: default and chosen options side by side, what was chosen, all trials, and the figure."""
+
+    sides: Markup
+    chosen: Markup
+    trials: Markup
+    picture: Picture | None
+
+
 def write_report(
     metrics: str | Path,
     study: Study,
@@ -61,6 +72,7 @@ def write_report(
     figures: str | Path,
     target: str | Path,
     ablations: Iterable[tuple[Outcome, Path]] = (),
+    tuning: tuple[Tuned, Path] | None = None,
 ) -> Path:
     """Write the report of an experiment: one HTML file that needs nothing else and loads nothing.
 
@@ -71,6 +83,7 @@ def write_report(
         figures: the folder with the PNG figures; one that is absent is left out.
         target: the file to write.
         ablations: the studies that have results, each with the folder of its figure.
+        tuning: how options were chosen, with the folder of its figure.
     """
     frame = load(metrics)
     records = load_records(study, runs)
@@ -90,6 +103,7 @@ def write_report(
         photographs=_comparisons(summary, study, real=True),
         pictures=_pictures(study, Path(figures)),
         ablations=[_ablation(found, folder) for found, folder in ablations],
+        tuning=_tuning(*tuning) if tuning else None,
         training=Markup(_training(study, records).html()),
         equal_cost=Markup(equal_cost.html()) if equal_cost.rows else None,
         cost=Markup(cost_table(costs(study, records), study).html()),
@@ -103,6 +117,11 @@ def write_report(
     )
     write_text(target, text)
     return Path(target)
+
+
+def _tuning(found: Tuned, folder: Path) -> Tuning:
+    sides, chosen, trials = (Markup(table(found).html()) for table in (comparison_table, chosen_table, trial_table))
+    return Tuning(sides, chosen, trials, _picture(folder / "search.png", "search", CAPTIONS["search"]))
 
 
 def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tuple[str, Markup]]:

@@ -82,6 +82,7 @@ class _Record(BaseModel):
     energy_joules: NonNegativeFloat | None = None
     heldout_l1_initial: NonNegativeFloat | None = None
     heldout_l1_final: NonNegativeFloat | None = None
+    diverged: PositiveInt | None = None
 
 
 def load_records(study: Study, runs: str | Path) -> Records:

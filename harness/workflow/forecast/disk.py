@@ -16,6 +16,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.images import image_size
 from harness.spec import SetSpec
 from harness.workflow.forecast.rates import Measured, measured, network_of
+from harness.workflow.forecast.trainings import trainings, unfinished
 
 _STATE_PER_WEIGHT = 8
 """Two generations of a state, each with the weights, their average and Adam's two moments."""
@@ -56,8 +57,8 @@ def spaces(experiment: Experiment, runs: Sequence[Run], known: Measured) -> list
 
 def total_space(experiment: Experiment) -> int:
     """Return the bytes that an experiment will write at least: what is known of :func:`spaces`."""
-    todo = [run for run in experiment.runs if not (layout.run(run.name) / "weights.safetensors").is_file()]
-    return sum(space.size for space in spaces(experiment, todo, measured()))
+    todo = unfinished(trainings(experiment))
+    return sum(space.size for space in spaces(experiment, [one.run or one.like for one in todo], measured()))
 
 
 def _sum(what: str, sizes: dict[str, int | None]) -> Space:

@@ -17,6 +17,7 @@ from harness.foundation.provenance import cpu_instructions
 from harness.workflow.forecast.disk import Space, spaces
 from harness.workflow.forecast.jobs import Jobs
 from harness.workflow.forecast.rates import Measured, Rate, work_of
+from harness.workflow.forecast.trainings import Training, trainings
 from harness.workflow.preflight import Needs
 
 _SHOWN = 10  # started runs that are named
@@ -46,15 +47,17 @@ def plan(experiment: Experiment, jobs: Jobs, known: Measured, now: Mapping[str, 
         known: speeds and sizes of finished runs.
         now: kind of work to the speed measured just now; it goes before ``known``.
     """
-    states = {run.name: progress_of(run) for run in experiment.runs}
-    todo = [run for run in experiment.runs if run.name in jobs.trained or not states[run.name].finished]
+    asked = trainings(experiment)
+    states = {one.run.name: progress_of(one.run) for one in asked if one.run}
+    todo = [one for one in asked if one.run is None or one.name in jobs.trained or not states[one.name].finished]
     sections = {
-        "runs": _runs(experiment, states, jobs),
+        "runs": _runs(experiment, {run.name: states[run.name] for run in experiment.runs}, jobs),
+        "tuning": _tuning(experiment, asked, states),
         "jobs": _jobs(jobs),
         "downloads": _downloads(experiment),
         "training": _training(experiment, todo, states, {**known.rates, **now}),
         "evaluation": _evaluation(experiment),
-        "disk": _disk(spaces(experiment, todo, known)),
+        "disk": _disk(spaces(experiment, [one.run or one.like for one in todo], known)),
         "warning": iter(known.unreadable),
     }
     lines = [f"{experiment.path}: {experiment.file.description}"]
@@ -83,6 +86,18 @@ def _runs(experiment: Experiment, states: Mapping[str, Progress], jobs: Jobs) ->
     again = [name for name, state in states.items() if state.finished and name in jobs.trained]
     if again:
         yield f"{len(again)} finished ones are trained again, because code or data changed: {', '.join(again[:3])}, ..."
+
+
+def _tuning(experiment: Experiment, asked: list[Training], states: Mapping[str, Progress]) -> Iterator[str]:
+    if experiment.tuning is None:
+        return
+    trials = {trial.run.name for trial in experiment.tuning.trials}
+    ended = sum(states[name].finished for name in trials)
+    entry = experiment.tuning.entry
+    yield f"{len(trials)} trials, {entry.trials} of each variant and network; {ended} finished"
+    final = sum(one.label.endswith("(tuned)") for one in asked)
+    known = "chosen" if experiment.tuning.chosen() else "not chosen yet: their runs are no part of the jobs below"
+    yield f"{final} runs with chosen options follow; {known}"
 
 
 def _jobs(jobs: Jobs) -> Iterator[str]:
@@ -115,27 +130,27 @@ def _downloads(experiment: Experiment) -> Iterator[str]:
 
 
 def _training(
-    experiment: Experiment, todo: list[Run], states: Mapping[str, Progress], rates: Mapping[str, Rate]
+    experiment: Experiment, todo: list[Training], states: Mapping[str, Progress], rates: Mapping[str, Rate]
 ) -> Iterator[str]:
     if not todo:
         yield "none: all runs are finished"
         return
     if not experiment.needs_gpu:
         yield _arithmetic(experiment)
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in todo:
-        groups.setdefault((run.network, run.variant), []).append(run)
+    groups: dict[tuple[str, str], list[Training]] = {}
+    for one in todo:
+        groups.setdefault((one.network, one.label), []).append(one)
     width = max(len(f"{network} {variant}") for network, variant in groups)
     unit = "GPU-hours" if experiment.needs_gpu else "CPU-hours"
     total, unknown = 0.0, 0
     for (network, variant), runs in groups.items():
-        training = runs[0].spec.training
-        left = sum(run.spec.training.iterations - _kept(states[run.name]) for run in runs)
+        training = runs[0].like.spec.training
+        left = sum(one.iterations - (_kept(states[one.name]) if one.run else 0) for one in runs)
         images = left * training.batch_size
         head = (
             f"{f'{network} {variant}':<{width}}  {len(runs)} runs, {left:,} iterations x {training.batch_size} images"
         )
-        rate = rates.get(work_of(runs[0].spec))
+        rate = rates.get(work_of(runs[0].like.spec))
         if rate is None:
             unknown += len(runs)
             yield f"{head}: unknown: no run of {network} with {variant} on this hardware yet"
@@ -175,8 +190,9 @@ def _kept(state: Progress) -> int:
 def _evaluation(experiment: Experiment) -> Iterator[str]:
     images = sum((find_entry(part.dataset).images or 0) * len(part.degradations) for part in experiment.evaluation.sets)
     names = dict.fromkeys(name for part in experiment.evaluation.sets for name in part.metrics)
+    checkpoints = len(experiment.runs) * (2 if experiment.tuning else 1)
     yield (
-        f"{len(experiment.runs)} checkpoints and {len(experiment.references)} references, {images:,} images each "
+        f"{checkpoints} checkpoints and {len(experiment.references)} references, {images:,} images each "
         f"({', '.join(names)}); how long that takes is not recorded"
     )
 
