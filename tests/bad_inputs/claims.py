@@ -94,6 +94,13 @@ CASES = [
         "seeds: at_most 3 is not above at_least 3; give more, or a list",
     ),
     edit(
+        "seeds-tuning",
+        "a sequence of seeds in an experiment that tunes",
+        "seeds: [0]",
+        "seeds: {at_least: 2, at_most: 4, until: decided}\ntuning: {trials: 2, iterations: 0.5, on: heldout}",
+        "tuning: cannot stand beside seeds that are added until it is decided; list them",
+    ),
+    edit(
         "seeds-until",
         "a sequence that ends with a word of its own",
         "seeds: [0]",
