@@ -73,7 +73,7 @@ _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teache
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "batch", "conformance", "scaffold"})
+HELPERS = frozenset({"attached", "base", "batch", "conformance", "scaffold"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 

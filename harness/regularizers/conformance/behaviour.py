@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from harness.foundation.errors import HarnessError
 from harness.networks.compiled import compile_network
 from harness.networks.tape import Tape
-from harness.regularizers.conformance import effects
+from harness.regularizers.conformance import effects, hooks
 from harness.regularizers.conformance.networks import trial_network
 from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, SEED, Case, Trial, same
 
@@ -58,7 +58,7 @@ def _leaves_no_trace(case: Case) -> Iterator[str]:
     weights = trial.network.state_dict()
     if list(weights) != list(fresh) or any(not torch.equal(fresh[name], weights[name]) for name in fresh):
         yield "it changes the network's weights or adds to them; keep learned parts in parameters()"
-    trial.end()
+    trial.attached.detach()
     if hooks := _hook_count(trial.network):
         yield f"detach leaves {hooks} hooks in the network; put handles into self._handles"
     plain = trial_network(case.network, SEED)
@@ -72,13 +72,17 @@ def _is_deterministic(case: Case) -> Iterator[str]:
 
 
 def _keeps_no_state(case: Case) -> Iterator[str]:
-    """All other iterations of a training come first: what counts to any number below has counted to it."""
+    """All other iterations of a training come first: what counts to any number below has counted to it.
+
+    What a saved state holds is taken over; nothing else may matter.
+    """
     rows = case.rows((0, 1))
     used, fresh = Trial(case, rows), Trial(case, rows)
     with torch.no_grad():
         for iteration in range(1, ITERATIONS + 1):
             used.prepare(iteration)
             used.forward()
+    fresh.resume(used)
     equal = same(used.step(_LATER), fresh.step(_LATER))
     counted = [
         f"self.{name} is {value!r}, not {_numbers(fresh)[name]!r}"
@@ -86,12 +90,24 @@ def _keeps_no_state(case: Case) -> Iterator[str]:
         if name in _numbers(fresh) and value != _numbers(fresh)[name]
     ]
     if not equal or counted:
-        which = f" ({', '.join(counted)})" if counted else ""
-        yield f"an iteration depends on those before it{which}; make set_progress a function of fraction and draws()"
+        yield (
+            f"an iteration depends on those before it{_told(counted or _unequal(used, fresh))}; make set_progress a "
+            "function of fraction and draws(), or keep what steps change in tensors that state() names"
+        )
+
+
+def _told(reasons: list[str]) -> str:
+    return f" ({', '.join(reasons)})" if reasons else ""
 
 
 def _numbers(trial: Trial) -> dict[str, int | float]:
     return {name: value for name, value in vars(trial.regularizer).items() if isinstance(value, int | float)}
+
+
+def _unequal(one: Trial, other: Trial) -> list[str]:
+    """Return the names of tensors that two regularizers hold and in which they differ."""
+    pairs = zip(effects.held_by(one.regularizer), effects.held_by(other.regularizer), strict=False)
+    return [f"{name} differs" for (name, a), (_, b) in pairs if a.shape != b.shape or not torch.equal(a, b)]
 
 
 def _resumes(case: Case) -> Iterator[str]:
@@ -100,7 +116,10 @@ def _resumes(case: Case) -> Iterator[str]:
     straight.learn(2)
     resumed.resume(straight)
     if not same(straight.step(3), resumed.step(3)):
-        yield "a run that goes on from saved weights differs from one that was not stopped; keep nothing between steps"
+        yield (
+            f"a run that goes on from saved weights differs from one that was not stopped"
+            f"{_told(_unequal(straight, resumed))}; keep nothing between steps but what parameters() and state() name"
+        )
 
 
 def _explains_missing_taps(case: Case) -> Iterator[str]:
@@ -113,10 +132,11 @@ def _explains_missing_taps(case: Case) -> Iterator[str]:
 
 
 def _rows_are_independent(case: Case) -> Iterator[str]:
-    whole = Trial(case)
-    plain = trial_network(case.network, SEED)(whole.images()).detach()
+    if case.regularizer.mixes_rows:  # that its partners are found by row is seen in two processes
+        return
+    plain = trial_network(case.network, SEED)(Trial(case).batch.lr).detach()
     for iteration in (1, _LATER):
-        output = whole.step(iteration).output
+        output = Trial(case).step(iteration).output
         allowed = _ROUNDING * float(plain.abs().max()) + _NOISE * float((output - plain).abs().max())
         for truths in _SUBSETS:
             rows = case.rows(truths)
@@ -168,14 +188,16 @@ def _can_be_captured(case: Case) -> Iterator[str]:
     """A step that was recorded once gives, replayed, what later steps give; see :class:`harness.networks.tape.Tape`."""
     if not case.regularizer.graph_safe:
         return
-    trial, tape, steps = Trial(case), Tape(), []
-    trial.step(1)  # as training does: the first pass is not captured, and may make buffers
+    trial, plain, tape, steps = Trial(case), Trial(case), Tape(), []
+    for one in (trial, plain):
+        one.step(1)  # as training does: the first pass is not captured, and may make buffers
+    plain.step(2)
     trial.prepare(2)
     tape.capture(lambda: steps.append(trial.compute()))
     for iteration in (_LATER, ITERATIONS):
         trial.prepare(iteration)
         tape.replay()
-        if not same(steps[0], Trial(case).step(iteration)):
+        if not same(steps[0], plain.step(iteration)):
             yield (
                 "captured once and replayed, a later step computes something else; write what changes into the same "
                 "tensors in set_progress, or leave graph_safe at False"
@@ -193,6 +215,11 @@ def _hook_count(network: nn.Module) -> int:
 
 
 CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
+    hooks.clean_keeps_its_promises,
+    hooks.batch_keeps_its_promises,
+    hooks.loss_is_a_scalar,
+    hooks.gradients_calls_backward,
+    hooks.state_can_be_restored,
     effects.penalty_is_a_scalar,
     effects.parameters_are_yielded,
     effects.does_something,
