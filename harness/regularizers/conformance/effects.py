@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import getstate
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -81,6 +84,12 @@ def parameters_are_yielded(case: Case) -> Iterator[str]:
     for place, parameter in enumerate(own):
         if place not in reached:
             yield f"no gradient reaches {_name_of(parameter, trial.regularizer)}, which parameters() yields"
+
+
+def global_states() -> tuple[Any, ...]:
+    """Return the states of the generators that everybody shares: torch's, NumPy's, Python's."""
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, getstate()
 
 
 def _acts(case: Case, truths: range) -> tuple[bool, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from harness.foundation.rng import Draws
 from harness.regularizers.batch import Batch
 from harness.regularizers.conformance.batches import GROUND_TRUTHS
+from harness.regularizers.conformance.effects import global_states
 from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, SEED, Case, Trial
 
 _OTHER = 1  # the ground truth that is changed to see who notices
@@ -24,7 +25,11 @@ def clean_keeps_its_promises(case: Case) -> Iterator[str]:
         draws = Draws(SEED, iteration, 0, trial.rows)
         truths = trial.source.truths
         before = truths.clone()
+        seeds = global_states()
         ahead = trial.source.clean(truths, draws)
+        if global_states() != seeds:
+            yield "clean draws from a global random state; use the draws it is given, or resumed runs differ"
+            return
         if problem := _unlike("clean", "images", ahead, truths):
             yield problem
             return
@@ -47,8 +52,11 @@ def batch_keeps_its_promises(case: Case) -> Iterator[str]:
         trial = Trial(case)
         trial.prepare(iteration)
         given = trial.batch
-        before = {name: tensor.clone() for name, tensor in _parts(given).items()}
+        before, seeds = {name: tensor.clone() for name, tensor in _parts(given).items()}, global_states()
         made = trial.regularizer.batch(given)
+        if global_states() != seeds:
+            yield "batch draws from a global random state; draw from draws() in set_progress, or resumed runs differ"
+            return
         if not isinstance(made, Batch):
             yield f"batch returns a {type(made).__name__}; return dataclasses.replace(batch, lr=..., target=...)"
             return
@@ -84,7 +92,8 @@ def loss_is_a_scalar(case: Case) -> Iterator[str]:
             yield "no gradient flows from loss: nothing learns from the images; do not detach or call item()"
             return
         if not data.isfinite():
-            yield f"loss returns {float(data)} at iteration {iteration} of {ITERATIONS}; guard divisions and roots"
+            value = float(data.detach())
+            yield f"loss returns {value} at iteration {iteration} of {ITERATIONS}; guard divisions and roots"
             return
 
 
@@ -181,3 +190,21 @@ def _equal(one: list[Tensor], other: list[Tensor]) -> bool:
 
 def _described(value: object) -> str:
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
+
+_CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
+    clean_keeps_its_promises,
+    batch_keeps_its_promises,
+    loss_is_a_scalar,
+    gradients_calls_backward,
+    state_can_be_restored,
+)
+
+
+def hooks_keep_their_promises(case: Case) -> Iterator[str]:
+    """Yield the problems of the first hook that has any: whatever else is wrong may follow from them."""
+    for each in _CHECKS:
+        found = list(each(case))
+        yield from found
+        if found:
+            return
