@@ -199,6 +199,11 @@ def least_ground_truths(name: str, options: dict[str, Any]) -> int:
     return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_ground_truths
 
 
+def uses_degradation(name: str) -> bool:
+    """Return whether the regularizer asks what each image underwent."""
+    return load_regularizer(name).uses_degradation
+
+
 def graph_safe(name: str) -> bool:
     """Return whether the regularizer says that its step can be captured in a CUDA graph."""
     return load_regularizer(name).graph_safe

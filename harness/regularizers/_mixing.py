@@ -27,10 +27,14 @@ class Mixing:
         alpha: of the Beta distribution that the weight is drawn from.
         ratio: mean side of the square as a part of the image's.
         probability: that a step mixes at all.
+        partners: whether images of others are needed; then all rows of the batch must be there.
     """
 
-    def __init__(self, stream: str, alpha: float = 1.2, ratio: float = 0.7, probability: float = 1.0) -> None:
+    def __init__(
+        self, stream: str, alpha: float = 1.2, ratio: float = 0.7, probability: float = 1.0, partners: bool = True
+    ) -> None:
         self._stream, self._alpha, self._ratio, self._probability = stream, alpha, ratio, probability
+        self._pairs = partners
         self._numbers = Shared(torch.float64)
         self._order = Shared(torch.int64)
         self._rows: list[int] = []
@@ -41,11 +45,12 @@ class Mixing:
         weight = generator.beta(self._alpha, self._alpha)
         ratio = min(1.0, max(0.0, self._ratio + _SPREAD * generator.standard_normal()))
         top, left, inside, used = generator.random(4)
-        order = generator.permutation(len(draws.rows) * process_count())
-        self._rows = list(draws.rows)
         coins = [float(inside > 0.5), float(used < self._probability)]
         self._numbers.write([weight, ratio, top, left, *coins], draws.device)
-        self._order.write(order[self._rows].tolist(), draws.device)
+        if self._pairs:
+            order = generator.permutation(len(draws.rows) * process_count())
+            self._rows = list(draws.rows)
+            self._order.write(order[self._rows].tolist(), draws.device)
 
     @property
     def weight(self) -> Tensor:
@@ -87,13 +92,14 @@ class Mixing:
         lr, target = (one.lerp(self.partners(one), 1 - self.weight) for one in (batch.lr, batch.target))
         return replace(batch, lr=lr, target=target)
 
-    def pasted(self, batch: Batch, other: Batch, inside: Tensor | bool = True) -> Batch:
+    def pasted(self, batch: Batch, other: Batch, inside: Tensor | None = None) -> Batch:
         """Return the batch with the square, or all but the square, taken from another one."""
         side = (batch.lr.shape[2], batch.lr.shape[3])
+        lr = self.paste(batch.lr, other.lr, side, inside)
+        return replace(batch, lr=lr, target=self.paste(batch.target, other.target, side, inside))
 
-        def paste(own: Tensor, theirs: Tensor) -> Tensor:
-            square = self.square(own, side)
-            chosen = square if inside is True else torch.where(torch.as_tensor(inside), square, ~square)
-            return torch.where(chosen & self.used, theirs, own)
-
-        return replace(batch, lr=paste(batch.lr, other.lr), target=paste(batch.target, other.target))
+    def paste(self, own: Tensor, theirs: Tensor, side: tuple[int, int], inside: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) with the square taken from others; all but the square where not ``inside``."""
+        square = self.square(own, side)
+        chosen = square if inside is None else torch.where(inside, square, ~square)
+        return torch.where(chosen & self.used, theirs, own)

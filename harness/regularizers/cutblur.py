@@ -33,7 +33,7 @@ class CutblurOptions(OptionsModel):
     """
 
     ratio: float = Field(default=0.7, gt=0, le=1)
-    probability: float = Field(default=1.0, ge=0, le=1)
+    probability: float = Field(default=1.0, gt=0, le=1)
     paste: Literal["target", "downscaled"] = "target"
 
 
@@ -42,34 +42,36 @@ class Cutblur(Regularizer):
 
     Options = CutblurOptions
     graph_safe = True
+    roles = frozenset()
     options: CutblurOptions
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
-        """No hooks are needed."""
+        """Make sure that the target can be pasted; no hooks are needed.
+
+        Raises:
+            HarnessError: the network enlarges, and ``paste`` is ``target``.
+        """
+        from harness.networks.sizes import enlargement
         from harness.regularizers._mixing import Mixing
 
+        if self.options.paste == "target" and (factor := enlargement(network)) != 1:
+            raise HarnessError(
+                f"cutblur: paste: 'target': input and target differ in size, as the network enlarges by {factor:g}; "
+                "use paste: downscaled, or a network without enlargement"
+            )
         self._draws = draws
-        self._mixing = Mixing("cutblur", ratio=self.options.ratio, probability=self.options.probability)
+        ratio, probability = self.options.ratio, self.options.probability
+        self._mixing = Mixing("cutblur", ratio=ratio, probability=probability, partners=False)
 
     def set_progress(self, fraction: Fraction) -> None:
         """Draw the square and the coin of the coming step."""
         self._mixing.draw(self._draws())
 
     def batch(self, batch: Batch) -> Batch:
-        """Paste into the input; the target stays.
-
-        Raises:
-            HarnessError: input and target differ in size, and ``paste`` is ``target``.
-        """
+        """Paste into the input; the target stays."""
         from torch.nn.functional import interpolate
 
         clean, size = batch.target, batch.lr.shape[2:]
         if clean.shape[2:] != size:
-            if self.options.paste == "target":
-                raise HarnessError(
-                    f"cutblur: paste: 'target': input {tuple(size)} and target {tuple(clean.shape[2:])} differ; "
-                    "use paste: downscaled, or a network without enlargement"
-                )
             clean = interpolate(clean, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-        pasted = self._mixing.pasted(replace(batch, target=clean), replace(batch, lr=clean), self._mixing.inside)
-        return replace(batch, lr=pasted.lr)
+        return replace(batch, lr=self._mixing.paste(batch.lr, clean, (size[0], size[1]), self._mixing.inside))

@@ -28,7 +28,7 @@ class CutmixOptions(OptionsModel):
     """
 
     ratio: float = Field(default=0.7, gt=0, le=1)
-    probability: float = Field(default=1.0, ge=0, le=1)
+    probability: float = Field(default=1.0, gt=0, le=1)
     mixup: bool = False
 
 
@@ -38,7 +38,13 @@ class Cutmix(Regularizer):
     Options = CutmixOptions
     graph_safe = True
     mixes_rows = True
+    roles = frozenset()
     options: CutmixOptions
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two: an image needs a partner."""
+        return 2
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """No hooks are needed."""

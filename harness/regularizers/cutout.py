@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class CutoutOptions(OptionsModel):
     """``rate``: share of the input's pixels that are dropped; the release for super-resolution has 0.001."""
 
-    rate: float = Field(default=0.001, ge=0, lt=1)
+    rate: float = Field(default=0.001, gt=0, lt=1)
 
 
 class Cutout(Regularizer):
@@ -28,6 +28,7 @@ class Cutout(Regularizer):
 
     Options = CutoutOptions
     graph_safe = True
+    roles = frozenset()
     options: CutoutOptions
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:

@@ -24,7 +24,7 @@ _LEAST_VARIANCE = 1e-12
 class DecorrelationOptions(OptionsModel):
     """``weight``: of the penalty; ``redundancy``: of other channels, the paper's lambda."""
 
-    weight: float = Field(default=0.01, ge=0)
+    weight: float = Field(default=0.01, gt=0)
     redundancy: float = Field(default=0.005, ge=0)
 
 
@@ -33,11 +33,17 @@ class Decorrelation(Regularizer):
 
     Options = DecorrelationOptions
     graph_safe = True
+    roles = frozenset({"block_outputs"})
     options: DecorrelationOptions
 
     @property
     def views(self) -> int:
         """Two."""
+        return 2
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two: over a single one nothing varies, and the penalty is a constant."""
         return 2
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:

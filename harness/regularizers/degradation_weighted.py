@@ -9,19 +9,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import field_validator
+
 from harness.regularizers.base import OptionsModel, Regularizer, mean_over_processes
 from harness.regularizers.batch import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LEAST = 1e-6
-
 
 class DegradationWeightedOptions(OptionsModel):
     """``sharpness``: how much the weights differ."""
 
     sharpness: float = 1.0
+
+    @field_validator("sharpness")
+    @classmethod
+    def _acts(cls, value: float) -> float:
+        if not value:
+            raise ValueError("0: must not be 0: that is the baseline's loss")
+        return value
 
 
 class DegradationWeighted(Regularizer):
@@ -30,7 +37,13 @@ class DegradationWeighted(Regularizer):
     Options = DegradationWeightedOptions
     graph_safe = True
     uses_degradation = True
+    roles = frozenset()
     options: DegradationWeightedOptions
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two: the weight of a single image is divided out."""
+        return 2
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the weighted mean absolute difference."""

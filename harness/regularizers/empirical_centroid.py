@@ -40,6 +40,7 @@ class EmpiricalCentroid(Regularizer):
 
     Options = EmpiricalCentroidOptions
     graph_safe = True
+    roles = frozenset()
     shows_teacher = False
     options: EmpiricalCentroidOptions
 

@@ -36,6 +36,11 @@ class FeatureNoise(Regularizer):
     options: FeatureNoiseOptions
     _noise: Tensor | None = None
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """The one role it acts at."""
+        return frozenset({self.options.role})
+
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Make the parameters and put the hooks in."""
         import torch

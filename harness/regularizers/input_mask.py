@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.regularizers.base import DrawsSource, OptionsModel, Regularizer
 from harness.regularizers.batch import Batch
@@ -32,9 +32,15 @@ class InputMaskOptions(OptionsModel):
     """
 
     low: float = Field(default=0.8, ge=0, le=1)
-    high: float = Field(default=0.9, ge=0, le=1)
+    high: float = Field(default=0.9, gt=0, le=1)
     fill: float = -0.1
     at: Literal["image", "first"] = "image"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> InputMaskOptions:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low}: must not be greater than high {self.high}")
+        return self
 
 
 class InputMask(Regularizer):
@@ -44,6 +50,11 @@ class InputMask(Regularizer):
     graph_safe = True
     options: InputMaskOptions
     _rates: Tensor | None = None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """``first``, if that is what is masked."""
+        return frozenset({"first"}) if self.options.at == "first" else frozenset()
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Put a hook at the first convolution, if that is what is masked."""

@@ -20,7 +20,7 @@ class MixupOptions(OptionsModel):
     """``alpha``: of the Beta distribution; ``probability``: that a step mixes."""
 
     alpha: float = Field(default=1.2, gt=0)
-    probability: float = Field(default=1.0, ge=0, le=1)
+    probability: float = Field(default=1.0, gt=0, le=1)
 
 
 class Mixup(Regularizer):
@@ -29,7 +29,13 @@ class Mixup(Regularizer):
     Options = MixupOptions
     graph_safe = True
     mixes_rows = True
+    roles = frozenset()
     options: MixupOptions
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two: an image needs a partner."""
+        return 2
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """No hooks are needed."""

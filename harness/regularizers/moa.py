@@ -31,7 +31,7 @@ _OWN = ("blend", "rgb")
 class MoaOptions(OptionsModel):
     """``probability``: that a step augments at all; ``blend``: least weight of the image beside the colour."""
 
-    probability: float = Field(default=1.0, ge=0, le=1)
+    probability: float = Field(default=1.0, gt=0, le=1)
     blend: float = Field(default=0.6, gt=0, le=1)
 
 
@@ -40,7 +40,13 @@ class Moa(Regularizer):
 
     Options = MoaOptions
     mixes_rows = True
+    roles = frozenset()
     options: MoaOptions
+
+    @property
+    def least_ground_truths(self) -> int:
+        """Two: three of the seven need a partner."""
+        return 2
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Prepare the augmentations; no hooks are needed."""

@@ -25,7 +25,7 @@ _LEAST_NORM = 1e-12
 class SamOptions(OptionsModel):
     """``rho``: radius of the neighbourhood, 0.05 in the paper, 0.5 for ``adaptive``."""
 
-    rho: float = Field(default=0.05, ge=0)
+    rho: float = Field(default=0.05, gt=0)
     adaptive: bool = False
 
 
@@ -34,6 +34,7 @@ class Sam(Regularizer):
 
     Options = SamOptions
     graph_safe = True
+    roles = frozenset()
     options: SamOptions
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:

@@ -1,13 +1,14 @@
 """Stochastic depth: each block's residual branch is left out now and then (Huang et al., ECCV 2016, arXiv 1603.09382).
 
 ``f <- f b / (1 - p)`` at the output of the branch, b ~ Bernoulli(1 - p) per image; p grows linearly with depth up to
-``rate`` at the last block, as in timm's ``drop_path``.
+``rate`` at the last block: ``p = rate l / L`` for block l of L in the paper (equation 4), from 0 at the first block in
+timm's ``drop_path``. The division is timm's; the paper multiplies by 1 - p in evaluation instead.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class StochasticDepthOptions(OptionsModel):
-    """``rate``: probability that the last block's branch is left out."""
+    """``rate``: probability that the last block's branch is left out; ``first``: that of the first, see above."""
 
-    rate: float = Field(default=0.1, ge=0, lt=1)
+    rate: float = Field(default=0.1, gt=0, lt=1)
+    first: Literal["paper", "zero"] = "paper"
 
 
 class StochasticDepth(Regularizer):
@@ -30,6 +32,7 @@ class StochasticDepth(Regularizer):
 
     Options = StochasticDepthOptions
     graph_safe = True
+    roles = frozenset({"branches"})
     options: StochasticDepthOptions
     _factors: Tensor | None = None
 
@@ -37,7 +40,10 @@ class StochasticDepth(Regularizer):
         """Put a hook at the output of each block's residual branch."""
         self._draws = draws
         count = len(taps.points("branches"))
-        self._rates = [self.options.rate * (index + 1) / count for index in range(count)]
+        if self.options.first == "paper":
+            self._rates = [self.options.rate * (index + 1) / count for index in range(count)]
+        else:
+            self._rates = [self.options.rate * index / max(1, count - 1) for index in range(count)]
         self._handles.append(taps.apply("branches", self._drop))
 
     def set_progress(self, fraction: Fraction) -> None:

@@ -209,7 +209,6 @@ def _hook_count(network: nn.Module) -> int:
 
 
 CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
-    effects.penalty_is_a_scalar,
     effects.parameters_are_yielded,
     effects.does_something,
     _gradients_flow,

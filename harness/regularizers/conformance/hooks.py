@@ -1,4 +1,4 @@
-"""What the hooks of a step promise: :meth:`clean`, :meth:`batch`, :meth:`loss`, :meth:`gradients`, :meth:`state`."""
+"""What the hooks of a step promise: ``clean``, ``batch``, ``loss``, ``penalty``, ``gradients`` and ``state``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.foundation.rng import Draws
 from harness.regularizers.batch import Batch
 from harness.regularizers.conformance.batches import GROUND_TRUTHS
-from harness.regularizers.conformance.effects import global_states
+from harness.regularizers.conformance.effects import global_states, penalty_is_a_scalar
 from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, SEED, Case, Trial
 
 _OTHER = 1  # the ground truth that is changed to see who notices
@@ -196,6 +196,7 @@ _CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
     clean_keeps_its_promises,
     batch_keeps_its_promises,
     loss_is_a_scalar,
+    penalty_is_a_scalar,
     gradients_calls_backward,
     state_can_be_restored,
 )
