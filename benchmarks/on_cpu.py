@@ -13,6 +13,7 @@ import torch
 
 from benchmarks import degradation, limits
 from benchmarks.floor import floor, rates
+from benchmarks.kept_batches import seconds_to_read
 from benchmarks.network import imitated_bf16
 from benchmarks.sides import Sides, Timing
 from benchmarks.specs import VARIANTS, bench_spec
@@ -32,7 +33,8 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
 
     Returns:
         Ratios, reference over harness: ``degradation``; ``step_<precision>_<variant>`` of a whole training step
-        (degradation and network); ``network_<precision>_<variant>`` of the network's part alone. ``cpu_time``: the
+        (degradation and network); ``second_arm_<precision>_<variant>`` the same where another arm of the seed has
+        made the batches; ``network_<precision>_<variant>`` of the network's part alone. ``cpu_time``: the
         network's ratios by processor time, which other programs on the machine disturb less. ``seconds``: the medians.
         ``slowdown``: harness steps of each variant over baseline's, by processor time, with the limits.
         ``floor``: counted operations and bytes, and what the machine reaches. ``conditions``.
@@ -43,6 +45,9 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
     sizes = bench_spec("baseline", "cpu", small=small).training
     _say("degradation")
     degraded = degradation.measure(repetitions, sizes.batch_size, sizes.crop)
+    _say("a batch that another arm has made")
+    short = bench_spec("baseline", "cpu", small=small, threads=threads, iterations=repetitions + 1)
+    read = seconds_to_read(short, repetitions)
     networks = _networks(threads, repetitions, small)
     result: dict[str, Any] = {"degradation": degraded["ratio"], "degradation_paired": degraded["ratio_paired"]}
     own, other = (degraded["seconds"][side]["total"] for side in ("harness", "reference"))
@@ -50,6 +55,7 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
         result[f"network_{name}"] = pair["reference"].wall / pair["harness"].wall
         if name.split("_", 1)[1] in WHOLE:
             result[f"step_{name}"] = (other + pair["reference"].wall) / (own + pair["harness"].wall)
+            result[f"second_arm_{name}"] = (other + pair["reference"].wall) / (read + pair["harness"].wall)
     _say("floor")
     reached = rates("cpu", quick=small)
     result["slowdown"] = limits.verdicts(_slowdowns(networks), limits.shares(small))
@@ -57,6 +63,7 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
         "cpu_time": {name: pair["reference"].cpu / pair["harness"].cpu for name, pair in networks.items()},
         "seconds": {
             "degradation": degraded["seconds"],
+            "kept_batch": read,
             "network": {name: {side: vars(timing) for side, timing in p.items()} for name, p in networks.items()},
         },
         "imitated_bf16": _imitation(small),
@@ -74,10 +81,12 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     )
     yield "\ndegradation of one batch"
     yield from degradation.table({"seconds": seconds["degradation"]})
-    yield "\nnetwork step                    BasicSR    harness   ratio   by CPU time   whole step"
+    yield f"a batch that another arm of the seed has made: {seconds['kept_batch']:.3f} s"
+    yield "\nnetwork step                    BasicSR    harness   ratio   by CPU time   whole step   second arm"
     for name, pair in seconds["network"].items():
         other, own = pair["reference"]["wall"], pair["harness"]["wall"]
-        whole = f"{result[f'step_{name}']:10.1f}x" if f"step_{name}" in result else ""
+        ratios = [result[f"{kind}_{name}"] for kind in ("step", "second_arm") if f"{kind}_{name}" in result]
+        whole = " ".join(f"{ratio:10.1f}x" for ratio in ratios)
         yield f"{name:28} {other:9.2f}s {own:9.2f}s {other / own:6.1f}x {result['cpu_time'][name]:12.1f}x {whole}"
     if conditions["bf16_arithmetic"] == "fp32":
         yield "bf16: this CPU has no instructions for it, so the harness computes in fp32; imitating it by autocast"

@@ -264,6 +264,15 @@ class RunSpec(StrictModel):
         """SHA-256 over the canonical JSON of the spec and ``SPEC_FORMAT``: it names the resumable state."""
         return content_hash({"format": SPEC_FORMAT, "spec": self.model_dump(mode="json")})
 
+    def degraded_by(self, view: int) -> dict[str, Any]:
+        """Return what decides the degraded images of a view, besides the photographs, the iteration and the row.
+
+        The arms of one seed share it, and so their images.
+        """
+        decides = {"crop", "patch", "degradation", "horizontal_flip", "usm_target"}
+        training = self.training.model_dump(mode="json", include=decides)
+        return {"training": training, "scale": self.scale, "seed": self.seed, "view": view}
+
 
 class SetSpec(StrictModel):
     """One dataset and the degraded versions of it that are evaluated; ``real`` stands for photographs as they are."""

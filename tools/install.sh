@@ -7,7 +7,8 @@ wanted="$(cat requirements.lock pyproject.toml tools/install.sh | cksum) $place"
 [ "$(cat .venv/.installed 2>/dev/null)" = "$wanted" ] && exit 0
 
 find_python() {
-    for candidate in ${PYTHON:-python3.11 python3.12 python3 python}; do
+    [ -n "${PYTHON:-}" ] && set -- "$PYTHON" || set -- python3.11 python3.12 python3 python
+    for candidate in "$@"; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then
             echo "$candidate"
             return

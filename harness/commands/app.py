@@ -7,22 +7,45 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
-from harness.commands import cluster, data, evaluate, plan, regularizers, report, train
+from harness.commands import cluster, data, evaluate, listing, plan, regularizers, report, train
 from harness.foundation.errors import HarnessError
 
 app = typer.Typer(
     name="harness",
     help="Benchmark and ablation harness for regularizers in blind image super-resolution.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-for group in (data, train, evaluate, report, plan, cluster, regularizers):
+for group in (data, train, evaluate, report, plan, listing, cluster, regularizers):
     group.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        from harness.foundation.provenance import git_commit
+
+        try:
+            number = version("sr-regularizer-harness")
+        except PackageNotFoundError:  # a checkout that was not installed
+            number = "not installed"
+        print(f"harness {number}, commit {git_commit()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

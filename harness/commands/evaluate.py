@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.commands.arguments import OptionalExperimentFile
 from harness.datasets import resolve
 from harness.degradations.fixed import SCALE, STANDARD
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    experiment: Annotated[Path | None, typer.Argument(help="Experiment file; without one, give --datasets.")] = None,
+    experiment: OptionalExperimentFile = None,
     run: Annotated[str | None, typer.Option(help="A trained run of the experiment.")] = None,
     reference: Annotated[str | None, typer.Option(help="A control row: bicubic, untrained.NETWORK.")] = None,
     external: Annotated[str | None, typer.Option(help="A model that the experiment names under external:.")] = None,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands.arguments import ExperimentFile
+from harness.commands.arguments import ExperimentFile, OptionalExperimentFile
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def check(experiment: ExperimentFile) -> None:
 
 
 def doctor(
-    experiment: Annotated[Path | None, typer.Argument(help="Also check what this experiment needs.")] = None,
+    experiment: OptionalExperimentFile = None,
     deep: Annotated[bool, typer.Option(help="Also compare the pixels of all data with their manifests.")] = False,
 ) -> None:
     """Examine Python, packages, GPUs, disk, data, weights, permissions and Slurm; status 1 if something is wrong."""

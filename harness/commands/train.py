@@ -25,6 +25,7 @@ def train(
     """Train one run, or go on with it."""
     from harness.experiment import load_experiment
     from harness.experiment.ablations import find_run
+    from harness.experiment.kept_batches import batches_folder
     from harness.foundation import layout
     from harness.foundation.devices import lease
     from harness.foundation.launch import is_started, run_processes
@@ -47,6 +48,7 @@ def train(
             data=layout.pack(training.data),
             heldout=layout.pack(training.heldout),
             teacher=loaded.teacher_weights(chosen),
+            batches=batches_folder(loaded),
             save_every=save_every,
             save_seconds=60 * save_minutes,
         )

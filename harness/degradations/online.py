@@ -53,6 +53,11 @@ def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: b
     return target, [gaussian_noise(target, one.spec, one.draws) for one in plans if isinstance(one, NoisePlan)]
 
 
+def sharpened(spec: TrainingDegradation, hr: Tensor) -> Tensor:
+    """Return the target that :func:`carry_out` returns with ``usm_target``, in the same order of operations."""
+    return sharpen(hr) if isinstance(spec, GaussianNoiseSpec) else degrade_by([], hr, 1, usm_target=True)[0]
+
+
 def conditions(plans: Sequence[AnyPlan], device: str) -> dict[str, Tensor]:
     """Return what each image of a batch underwent, in float32 on the device, views one after the other.
 

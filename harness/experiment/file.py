@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -38,3 +38,4 @@ class ExperimentFile(StrictModel):
     data_root: str = "data"
     weights_root: str = "weights"
     runs_per_gpu: int = Field(default=1, gt=0)
+    batches: Literal["auto", "keep", "online"] = "auto"

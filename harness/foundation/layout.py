@@ -15,6 +15,9 @@ BENCHMARKS = RESULTS / "benchmarks"
 TRAINING_DATA = RESULTS / "training_data"
 RUNS = RESULTS / "runs"
 STATE = RESULTS / "state"
+BATCHES = RESULTS / "batches"
+"""Degraded training images that the arms of a seed share; see :mod:`harness.training.kept`."""
+
 METRICS = RESULTS / "metrics"
 FAILURES = RESULTS / "failures"
 
@@ -97,6 +100,8 @@ def ablation(experiment: str, study: str) -> Path:
 
 def remedy(path: Path) -> str:
     """Say which command makes a file below the results folder again; see the README there for what lies where."""
+    if BATCHES.name in path.parts[-4:-3]:
+        return "delete it, it is made again where it is needed"
     command = _maker(path.parts)
     return f"run `python -m harness {command}` to make it again" if command else "make it again"
 

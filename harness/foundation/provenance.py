@@ -19,6 +19,13 @@ _STAGES = {
         *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
         "degradations/fixed*.py",
     ),
+    "degrade": (
+        "datasets/patches.py",
+        "degradations/[!f]*.py",
+        "degradations/filters.py",
+        "training/batches.py",
+        "training/kept.py",
+    ),
     "train": (
         "foundation/compat.py",
         "spec.py",
@@ -56,7 +63,7 @@ def stage_modules(stage: str) -> list[Path]:
     Rules have a digest of them as a parameter, so a changed metric repeats evaluation and what follows, no training.
 
     Args:
-        stage: ``pack``, ``benchmark``, ``train``, ``evaluate`` or ``report``.
+        stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate`` or ``report``.
     """
     return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
 

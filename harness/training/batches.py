@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +13,13 @@ import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.online import AnyPlan, carry_out, conditions, plan
+from harness.degradations.online import AnyPlan, carry_out, conditions, plan, sharpened
 from harness.degradations.second_order import cut, draw_corners
 from harness.degradations.usm import sharpen
 from harness.foundation.rng import Draws
 from harness.regularizers import Batch, Regularizer
 from harness.spec import RunSpec
+from harness.training.kept import KeptBatch, KeptBatches
 from harness.training.pool import PairPool
 from harness.training.resident import ResidentPack, Windows
 
@@ -35,12 +38,16 @@ class Recipe:
         plans: parameters of the degradation, for each view.
         corners: (B, 2) first row and column of the aligned crops, in low-resolution pixels.
         draws: the random numbers of the first view.
+        kept: the degraded images themselves, if another arm has made them.
+        seconds: what the host's part took.
     """
 
     crops: Tensor | Windows
     plans: tuple[AnyPlan, ...]
     corners: npt.NDArray[np.int64]
     draws: Draws
+    kept: KeptBatch | None = None
+    seconds: float = 0.0
 
 
 class BatchSource:
@@ -53,6 +60,7 @@ class BatchSource:
         device: where to degrade.
         rows: indices in the global batch of the ground truths made here; all of them by default.
         regularizer: may change the clean images, and may ask what each image underwent.
+        kept: folder of degraded images that runs share; None keeps none.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class BatchSource:
         device: str,
         rows: Sequence[int] | None = None,
         regularizer: Regularizer | None = None,
+        kept: Path | None = None,
     ) -> None:
         training = spec.training
         self._pack = ResidentPack(pack, training.crop, device) if training.placement == "device" else pack
@@ -74,6 +83,10 @@ class BatchSource:
         self._rows = range(training.batch_size // views) if rows is None else rows
         self._regularizer = regularizer
         self.pool = PairPool(training.pool // training.batch_size, spec.seed) if training.pool else None
+        whole = training.processes == 1 and (regularizer is None or type(regularizer).clean is Regularizer.clean)
+        folder = kept if whole else None
+        count = len(self._rows)
+        self.kept = KeptBatches(folder, spec, views, count, self.data, device) if folder else None
 
     def batch(self, iteration: int) -> Batch:
         """Return the batch of a 1-based iteration. With a pool, call once per iteration and in order."""
@@ -81,11 +94,23 @@ class BatchSource:
 
     def prepare(self, iteration: int) -> Recipe:
         """Do the host's part of a batch, a function of the iteration alone; another thread may do it ahead."""
-        return prepare(self._pack, self._spec, iteration, self._spec.seed, self._rows, self._views, self._device)
+        began = time.perf_counter()
+        kept = self.kept.read(iteration) if self.kept else None
+        told = self._regularizer is not None and self._regularizer.uses_degradation
+        planned = self._views if kept is None or told else 0
+        recipe = prepare(self._pack, self._spec, iteration, self._spec.seed, self._rows, planned, self._device)
+        return replace(recipe, kept=kept, seconds=time.perf_counter() - began)
 
     def make(self, iteration: int, recipe: Recipe) -> Batch:
         """Return the batch of :meth:`prepare`'s recipe; what it launches, nothing waits for."""
+        began = time.perf_counter()
         views, target = make_views(self._pack, self._spec, recipe, self._device, self._regularizer)
+        if self.kept is not None:
+            seconds = recipe.seconds + time.perf_counter() - began
+            if recipe.kept is None:
+                self.kept.add(iteration, views, seconds)
+            else:
+                self.kept.credit += recipe.kept.seconds - seconds
         if self.pool is not None:
             views, target = self.pool.exchange(iteration, views, target)
         batch = Batch(torch.cat(views), target.repeat(self._views, 1, 1, 1))
@@ -99,13 +124,13 @@ def prepare(
 ) -> Recipe:
     """Draw crops, degradations and patches; every view has its own degradation and the same aligned crop."""
     training = spec.training
-    draws = [Draws(seed, iteration, view, rows, device) for view in range(views)]
+    first = Draws(seed, iteration, 0, rows, device)
     side = training.crop // spec.scale
     return Recipe(
-        crops=_crops(pack, spec, draws[0]),
-        plans=tuple(plan(training.degradation, view) for view in draws),
-        corners=draw_corners((side, side), training.patch, spec.scale, draws[0]),
-        draws=draws[0],
+        crops=_crops(pack, spec, first),
+        plans=tuple(plan(training.degradation, replace(first, view=view)) for view in range(views)),
+        corners=draw_corners((side, side), training.patch, spec.scale, first),
+        draws=first,
     )
 
 
@@ -123,6 +148,8 @@ def make_views(
     else:
         assert isinstance(pack, ResidentPack)
         crops = pack.crops(recipe.crops)
+    if recipe.kept is not None:
+        return _from_kept(recipe.kept, crops.permute(0, 3, 1, 2), spec, recipe)
     hr = crops.permute(0, 3, 1, 2).float().div_(255)
     seen = hr if regularizer is None else regularizer.clean(hr, recipe.draws)
     target, lrs = carry_out(recipe.plans, seen, scale, usm_target=training.usm_target)
@@ -130,6 +157,16 @@ def make_views(
         target = sharpen(hr) if training.usm_target else hr
     views = [cut(lr, recipe.corners, training.patch // scale) for lr in lrs]
     return views, cut(target, recipe.corners * scale, training.patch)
+
+
+def _from_kept(kept: KeptBatch, crops: Tensor, spec: RunSpec, recipe: Recipe) -> tuple[list[Tensor], Tensor]:
+    """Return what :func:`make_views` made for another arm, bit for bit: kept views, and targets cut anew."""
+    training = spec.training
+    views = [view.to(crops.device, non_blocking=True).float().div_(255) for view in kept.views]
+    if training.usm_target:  # of the whole crop: the same products, so the same bits
+        sharp = sharpened(training.degradation, crops.float().div_(255))
+        return views, cut(sharp, recipe.corners * spec.scale, training.patch)
+    return views, cut(crops, recipe.corners * spec.scale, training.patch).float().div_(255)
 
 
 def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor | Windows:

@@ -35,13 +35,22 @@ class Memory:
         self.data, self._code, self.teacher = source.data, code, teacher
         self.history: list[Row] = []
         self.sessions: list[dict[str, Any]] = []
-        self._seconds_before = 0.0
+        self._seconds_before = self._credit_before = 0.0
         self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds of training so far, interruptions not counted."""
-        return self._seconds_before + time.monotonic() - self._began
+        """Seconds of training so far, interruptions not counted, as if this run had made all of its batches itself."""
+        return self._seconds_before + time.monotonic() - self._began + self._credit
+
+    @property
+    def seconds_credited(self) -> float:
+        """Seconds among :attr:`seconds` that other arms took for batches which this run read."""
+        return self._credit_before + self._credit
+
+    @property
+    def _credit(self) -> float:
+        return self._source.kept.credit if self._source.kept else 0.0
 
     def restore(self, world: World) -> int:
         """Take the newest usable state, the same in every process; return the iterations done, 0 for a fresh start.
@@ -61,6 +70,7 @@ class Memory:
             notes = snapshot.notes
             self.history = [Row(**row) for row in notes["history"]]
             self.sessions, self._seconds_before = notes["sessions"], notes["seconds"]
+            self._credit_before = notes.get("seconds_credited", 0.0)
             self._learner.restore(snapshot.tensors)
             if self._source.pool is not None:
                 pool = {k.removeprefix("pool/"): v for k, v in snapshot.tensors.items() if k.startswith("pool/")}
@@ -97,6 +107,7 @@ class Memory:
             "history": [asdict(row) for row in self.history],
             "sessions": self.sessions,
             "seconds": self.seconds,
+            "seconds_credited": self.seconds_credited,
             "spec": self._learner.spec.hash,
             "data": self.data,
             "code": self._code,

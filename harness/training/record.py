@@ -27,6 +27,7 @@ def run_record(spec: RunSpec, memory: Memory, device: str) -> dict[str, Any]:
         "hardware": hardware(device),
         "arithmetic": arithmetic(spec.training.precision, device),
         "seconds": round(seconds, 3),
+        "seconds_credited": round(memory.seconds_credited, 3),
         "images_per_second": round(spec.training.iterations * spec.training.batch_size / seconds, 3),
         "peak_memory_bytes": peak_memory(device),
         "energy_joules": None,

@@ -44,6 +44,7 @@ class Job:
         data: pack of the training images.
         heldout: pack of the held-out images.
         teacher: weights of the run that the spec names as the teacher, if it names one.
+        batches: folder of degraded images that runs share; None makes all of them anew.
         save_every: iterations between saved states.
         save_seconds: most seconds between saved states.
     """
@@ -54,6 +55,7 @@ class Job:
     data: Path
     heldout: Path
     teacher: Path | None = None
+    batches: Path | None = None
     save_every: int = 5000
     save_seconds: float = 600.0
 
@@ -78,7 +80,7 @@ def train(spec: RunSpec, job: Job) -> None:
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         rows = world.share(training.batch_size // views)
-        source = BatchSource(Pack.open(job.data), spec, views, device, rows, learner.regularizer)
+        source = BatchSource(Pack.open(job.data), spec, views, device, rows, learner.regularizer, job.batches)
         code = code_digest(deciding_files(spec.regularizer.regularizer, spec.network.path))
         taught_by = file_sha256(job.teacher) if job.teacher else None
         memory = Memory(StateFolder(job.state), learner, source, code, taught_by)

@@ -151,6 +151,10 @@ def _metrics(path: Path, name: Path, target: _Target, found: Merge) -> Iterator[
         return
     known = target.present(name)
     if known is None:
+        # What could not be read there: Snakemake then measures these cells again here, where the images may be whole.
+        note = Path(layout.FAILURES.name, *name.parts[-2:]).with_suffix(".json")
+        root = path.parents[2]
+        yield from [(root / note, note)] if (root / note).is_file() else []
         yield path, name
     elif _equal(path, known):
         found.equal += 1

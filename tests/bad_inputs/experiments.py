@@ -37,9 +37,22 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 CASES = [
     Case("yaml-missing", "a file that is not there", "check my.yaml", "my.yaml: no such file; files there: mine.yaml"),
     Case(
+        "yaml-name",
+        "a name of no experiment",
+        "check lapptop",
+        "lapptop: no such experiment; give a file, or one of: demo, denoise, ...",
+    ),
+    Case(
         "yaml-folder", "a folder", "check folder.yaml", "folder.yaml: cannot be read (... Is a directory...)", _folder
     ),
     text("empty", "an empty file", "", "file: empty: input should be an object"),
+    edit(
+        "batches",
+        "`batches: sometimes`",
+        "scale: 4",
+        "scale: 4\nbatches: sometimes",
+        "batches: 'sometimes': input should be 'auto', 'keep' or 'online'",
+    ),
     text("list", "a list in place of a mapping", "- a\n- b\n", "file: a list: input should be an object"),
     text("latin1", "a file that is not UTF-8", "description: caf\u00e9".encode("latin-1"), "cannot be read (...)"),
     text("control", "a control character", "a: \x07b", "not valid YAML: ..."),

@@ -19,6 +19,7 @@ def test_cpu_benchmark_writes_its_keys(tmp_path: Path, capsys: pytest.CaptureFix
     for key in (
         "degradation",
         "step_fp32_baseline",
+        "second_arm_fp32_baseline",
         "step_fp32_adaptive_dropout",
         "step_bf16_baseline",
         "step_bf16_adaptive_dropout",
@@ -27,7 +28,9 @@ def test_cpu_benchmark_writes_its_keys(tmp_path: Path, capsys: pytest.CaptureFix
         assert result[key] > 0
     assert result["conditions"]["small"] is True
     printed = capsys.readouterr().out
-    assert re.search(r"^fp32_adaptive_dropout +[\d.]+s +[\d.]+s +[\d.]+x +[\d.]+x +[\d.]+x$", printed, re.MULTILINE)
+    assert re.search(
+        r"^fp32_adaptive_dropout +[\d.]+s +[\d.]+s +[\d.]+x +[\d.]+x +[\d.]+x +[\d.]+x$", printed, re.MULTILINE
+    )
 
 
 def test_gpu_is_asked_for_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:

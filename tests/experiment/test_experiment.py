@@ -64,7 +64,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("place", "value", "expected"),
     [
-        ("serds", [0], "serds: unknown key; allowed: baseline, data_root"),
+        ("serds", [0], "serds: unknown key; allowed: baseline, batches, data_root"),
         ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: averaging, batch_size, betas"),
         ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
         ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),

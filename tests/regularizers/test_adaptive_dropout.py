@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from harness.experiment.catalogues import Catalogues
 from harness.foundation.rng import numpy_stream
 from harness.networks.build import build_network
+from harness.regularizers import resolve_options
 from harness.regularizers.adaptive_dropout import AdaptiveDropoutOptions, annealing
 from tests.regularizers.helpers import NETWORKS, SEED, SMALL, Attached, images
 
@@ -81,6 +83,25 @@ def test_released_schedule_of_17_sites(site: int) -> None:
     turn = turns[site - 1]
     assert turn == Fraction(20_000 * site, 500_000)
     assert Fraction(20_000 * site - 1, 500_000) < turn <= Fraction(20_000 * site, 500_000)
+
+
+def test_a_span_is_shared_by_all_sites() -> None:
+    spread = AdaptiveDropoutOptions(span=0.68)
+    assert annealing(spread, 17) == annealing(AdaptiveDropoutOptions(), 17)
+    assert annealing(spread, 3) == [Fraction(68, 300), Fraction(136, 300), Fraction(68, 100)]
+    assert annealing(spread, 24)[-1] == Fraction(68, 100)
+    assert annealing(AdaptiveDropoutOptions(span=0.68, order="all_at_once"), 5) == [Fraction(68, 100)] * 5
+
+
+def test_srresnet_keeps_the_released_interval_and_its_spec_and_others_get_the_span() -> None:
+    catalogues = Catalogues.load()
+    released = {"initial_weight": 0.3, "rate": 0.5, "interval": 0.04, "order": "first_first", "sites": "all"}
+    for network in catalogues.networks:
+        options = resolve_options("adaptive_dropout", catalogues.variant("adaptive_dropout").options_for(network))
+        own = {} if network in ("srresnet", "srresnet_x1") else {"span": 0.68}
+        assert options == released | {"gate": "none"} | own, network
+        fixed = catalogues.variant("adaptive_dropout_fixed_interval").options_for(network)
+        assert resolve_options("adaptive_dropout", fixed) == released | {"gate": "none"}
 
 
 def test_intervals_are_exact_decimals() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.evaluation.evaluate import COLUMNS, write_metrics
+from harness.evaluation.retries import attempts
 from harness.foundation import files as foundation_files
 from harness.foundation.errors import HarnessError
 from harness.foundation.sums import seal_json, seal_text
@@ -64,6 +65,22 @@ def test_halves_make_a_whole(machines: list[Path], tmp_path: Path) -> None:
     assert files(into) == files(machines[0]) | files(machines[1])
     again = merge(machines, into)
     assert (again.copied, again.equal) == ([], 4)
+
+
+def test_what_could_not_be_read_comes_along_so_that_it_is_tried_again(
+    machines: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next((machines[0] / "metrics").rglob("*.parquet"))
+    method = path.parent.name
+    note = machines[0] / "failures" / method / "12345678.json"
+    note.parent.mkdir(parents=True)
+    note.write_text('{"attempt": 0, "unreadable": {"results/benchmarks/x4/Set5/blur/baby.png": [1000, 5]}}')
+    monkeypatch.chdir(tmp_path)
+    merge(machines, Path("results"))
+    assert attempts("12345678") == {method: 1}, "the image is another one here"
+    (tmp_path / "results" / "failures" / method / "12345678.json").unlink()
+    merge(machines, Path("results"))
+    assert attempts("12345678") == {}, "metrics that are there already bring nothing back"
 
 
 def test_a_rehearsal_copies_nothing(machines: list[Path], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.datasets.catalogue import find_entry
@@ -10,6 +10,7 @@ from harness.datasets.manifests import read_manifest
 from harness.datasets.pack_files import INDEX
 from harness.datasets.resolve import missing, resolve_images
 from harness.experiment import Experiment, Run
+from harness.experiment.kept_batches import batches_folder, shared_bytes
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import image_size
@@ -35,7 +36,7 @@ class Space:
     unknown: tuple[str, ...] = ()
 
 
-def spaces(experiment: Experiment, runs: Iterable[Run], known: Measured) -> list[Space]:
+def spaces(experiment: Experiment, runs: Sequence[Run], known: Measured) -> list[Space]:
     """Return what an experiment will write: benchmarks, training images, and weights and states of ``runs``."""
     sizes = {part.dataset: _benchmark(part, experiment) for part in experiment.evaluation.sets}
     packs = {name: _pack(name, experiment) for name in (experiment.training.data, experiment.training.heldout)}
@@ -44,7 +45,13 @@ def spaces(experiment: Experiment, runs: Iterable[Run], known: Measured) -> list
         each = known.weight_bytes.get(network_of(run.spec))
         before = weights.get(run.network, 0)
         weights[run.network] = None if each is None or before is None else before + each * (1 + _STATE_PER_WEIGHT)
-    return [_sum("benchmarks", sizes), _sum("training images", packs), _sum("weights and states", weights)]
+    kept: dict[str, int | None] = {"all": shared_bytes(runs)} if batches_folder(experiment) else {}
+    return [
+        _sum("benchmarks", sizes),
+        _sum("training images", packs),
+        _sum("degraded batches that runs share", kept),
+        _sum("weights and states", weights),
+    ]
 
 
 def total_space(experiment: Experiment) -> int:

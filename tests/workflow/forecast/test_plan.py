@@ -175,8 +175,10 @@ def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     known = rates.Measured({}, {rates.network_of(demo.runs[0].spec): 1000})
-    benchmarks, packs, runs = spaces(demo, demo.runs, known)
+    benchmarks, packs, shared, runs = spaces(demo, demo.runs, known)
     assert runs.size == 10 * 9 * 1000
+    # Two seeds, one view of six ground truths for three arms and two views of three for two: 16 x 16 x 3 bytes each.
+    assert shared.size == 2 * (6 + 3) * 1200 * 16 * 16 * 3
     part = demo.evaluation.sets[0]
     generate(part.dataset, part.degradations, layout.benchmarks(4), demo.data_root, 1, 4)
     written = sum(path.stat().st_size for path in layout.BENCHMARKS.rglob("*.png"))
@@ -184,5 +186,6 @@ def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     for name in (demo.training.data, demo.training.heldout):
         pack(name, demo.data_root, layout.pack(name), jobs=1)
     assert packs.size == sum(path.stat().st_size for path in layout.RESULTS.rglob("pixels.bin"))
-    assert total_space(demo) == 0
-    assert spaces(demo, demo.runs, NOTHING)[2].unknown == ("srresnet_tiny",)
+    assert total_space(demo) == shared.size
+    assert spaces(demo, demo.runs, NOTHING)[3].unknown == ("srresnet_tiny",)
+    assert spaces(demo, demo.runs[:1], NOTHING)[2].size == 0, "a single arm shares nothing"
