@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from harness.datasets.patches import Pack
+from harness.experiment.experiment import load_experiment
 from harness.networks.build import build_network
 from harness.networks.tape import Tape
 from harness.networks.teacher import Teacher
@@ -18,6 +19,7 @@ from harness.training.batches import BatchSource
 from harness.training.graph import Recorder
 from harness.training.step import Learner
 from harness.training.train import train
+from tests.conftest import ROOT
 from tests.regularizers.helpers import ZOO, zoo
 from tests.training.conftest import job, tiny_spec
 from tests.training.test_distributed import load_weights_at_start, train_in_two
@@ -73,6 +75,18 @@ def test_a_step_is_not_the_baselines(name: str, packs: Path) -> None:
     baseline = go_on(Learner(tiny_spec(iterations=12, batch_size=8), "cpu"), packs, 1, 2)
     learner = go_on(learner_of(spec_of(name)), packs, 1, 2)
     assert not torch.equal(baseline.parameters[0], learner.parameters[0])
+
+
+def test_options_of_the_optimizer_are_not_the_baselines_run_in_the_demo(packs: Path) -> None:
+    runs = {run.variant: run.spec for run in load_experiment(ROOT / "configs/experiments/zoo_demo.yaml").runs}
+    baseline, *others = (
+        go_on(Learner(runs[name], "cpu"), packs, 1, 5)
+        for name in ("baseline", "weight_decay", "clipping", "weight_averaging")
+    )
+    expected = baseline.weights()
+    for learner in others:
+        found = learner.weights()
+        assert any(not torch.equal(expected[name], found[name]) for name in expected), learner.spec.training
 
 
 @pytest.mark.parametrize("name", [one for one in zoo("cutmix", "sam") if one.values[0] in GRAPHS])
