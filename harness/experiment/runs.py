@@ -20,6 +20,7 @@ from harness.regularizers import (
     resolve_options,
     roles,
     teacher_of,
+    uses_degradation,
     views,
     without_unused_teacher,
 )
@@ -191,6 +192,9 @@ class Spanner:
         if training.batch_size % (seen * training.processes):
             problem = f"must be a multiple of {seen * training.processes}: {who} has {seen} views"
             raise mistake(self._path, "training.batch_size", f"{training.batch_size}: {problem}")
+        if training.pool and uses_degradation(regularizer.regularizer):
+            problem = f"{who} asks how each image was degraded, which a pool does not keep; leave pool out"
+            raise mistake(self._path, "training.pool", f"{training.pool}: {problem}")
         fewest = least_ground_truths(regularizer.regularizer, regularizer.options)
         if training.batch_size // seen < fewest:
             problem = f"{who} does nothing to fewer than {fewest} ground truths; make it at least {fewest * seen}"

@@ -51,12 +51,8 @@ def forward_padded(network: nn.Module, images: Tensor, scale: int) -> Tensor:
     return enlarged[..., : height * scale, : width * scale]
 
 
-def check_scale(network: nn.Module, scale: int, name: str) -> None:
-    """Run a small image through the network and compare the size of what comes out.
-
-    Raises:
-        HarnessError: the network, called ``name`` in the message, enlarges by another factor than ``scale``.
-    """
+def enlargement(network: nn.Module) -> float:
+    """Return how many times wider the output is than the input, seen on a small image in ``eval()``."""
     image = probe_image(network)
     training = network.training
     network.eval()
@@ -65,7 +61,16 @@ def check_scale(network: nn.Module, scale: int, name: str) -> None:
             output = network(image)
     finally:
         network.train(training)
-    factor = output.shape[-1] / image.shape[-1]
+    return float(output.shape[-1] / image.shape[-1])
+
+
+def check_scale(network: nn.Module, scale: int, name: str) -> None:
+    """Run a small image through the network and compare the size of what comes out.
+
+    Raises:
+        HarnessError: the network, called ``name`` in the message, enlarges by another factor than ``scale``.
+    """
+    factor = enlargement(network)
     if factor != scale:
         raise HarnessError(
             f"networks.yaml: {name}: enlarges by {factor:g}, but the experiment's scale is {scale}; "

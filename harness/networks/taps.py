@@ -10,7 +10,9 @@ A tap is ``module.path:input`` or ``module.path:output``; ``*`` stands for every
 ``features``
     the features that penalties compare;
 ``first``, ``block_outputs``
-    the output of the first convolution and of each block: other places that the RDSR release tried.
+    the output of the first convolution and of each block: other places that the RDSR release tried;
+``branches``
+    the output of each block's residual branch, before it is added: where stochastic depth acts.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teache
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"base", "batch", "conformance", "scaffold", "search"})
+HELPERS = frozenset({"attached", "base", "batch", "conformance", "scaffold", "search"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 
@@ -214,6 +214,11 @@ def least_iterations(name: str, options: dict[str, Any]) -> int:
 def least_ground_truths(name: str, options: dict[str, Any]) -> int:
     """Return the number of ground truths in a batch below which the regularizer would do nothing."""
     return build_regularizer(RegularizerSpec(regularizer=name, options=options)).least_ground_truths
+
+
+def uses_degradation(name: str) -> bool:
+    """Return whether the regularizer asks what each image underwent."""
+    return load_regularizer(name).uses_degradation
 
 
 def graph_safe(name: str) -> bool:

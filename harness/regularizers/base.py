@@ -68,7 +68,7 @@ class Regularizer:
 
     Attributes:
         Options: the model of the options: frozen, unknown keys forbidden, every field with a default.
-        graph_safe: whether hooks and :meth:`penalty` can be captured in a CUDA graph, once, and replayed in every later
+        graph_safe: whether what it does in a step can be captured in a CUDA graph, once, and replayed in every later
             step: they must take what changes from one step to the next, random numbers and annealed weights, from
             tensors that :meth:`set_progress` writes in place. The conformance tests check who says so.
         mixes_rows: whether :meth:`batch` makes an image of others of the batch. They are found by their row in the
@@ -209,6 +209,8 @@ class Regularizer:
 
     def gradients(self, backward: Callable[[], Tensor]) -> Tensor:
         """Leave the gradients of this step in the parameters; one backward pass unless overridden.
+
+        Weights may be moved between passes, and are put back: the optimizer moves them for good.
 
         Args:
             backward: runs forward and backward pass on the batch of the step, with the same random numbers each time,

@@ -17,9 +17,9 @@ from harness.foundation.rng import Draws
 from harness.networks.build import build_network
 from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
-from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
 from harness.regularizers import Batch, build_regularizer
+from harness.regularizers.attached import Attached
 from harness.spec import RunSpec
 from harness.training.distributed import World
 from harness.training.ema import moving_average
@@ -63,14 +63,18 @@ class Learner:
         views = self.regularizer.views
         self._rows = self._world.network_rows(training.batch_size // views, views)
         self._draws = Draws(spec.seed, 0, 0, self._rows, device)
-        self._teacher = teacher
-        if teacher is not None:
-            self.regularizer.learn_from(teacher)
-        taps = Taps(self.network, spec.network.taps)
-        self.regularizer.attach(self.network, taps, lambda: self._draws)
-        self._features = taps.capture("features") if self.regularizer.uses_features else None
         self._compiled: nn.Module | None = None
-        self.parameters = [*self.network.parameters(), *self.regularizer.parameters()]
+        self._attached = Attached(
+            self.network,
+            spec.network.taps,
+            self.regularizer,
+            lambda: self._draws,
+            teacher,
+            run=self._forward,
+            precision=self._precision,
+            average=self._world.average_gradients,
+        )
+        self.parameters = self._attached.parameters
         if recorder is None and training.cuda_graph:
             recorder = CudaRecorder(device)
         self.captured = Captured(self._update, recorder) if recorder else None
@@ -80,7 +84,11 @@ class Learner:
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
         self.first_bad = torch.full((3,), torch.inf, dtype=torch.float64, device=device)
         """The first iterations at which loss, L1 and penalty were not finite; infinite where they always were."""
-        self.has_penalty = False
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether the latest step had a penalty."""
+        return self._attached.has_penalty
 
     def step(self, iteration: int, batch: Batch) -> None:
         """Train on one batch. ``iteration`` is 1-based. Nothing is copied to the host, so the device never waits."""
@@ -120,33 +128,14 @@ class Learner:
                 values.copy_(batch.degradation[name])
 
     def _update(self) -> None:
-        """Do the second part of a step: batch as the regularizer wants it, gradients, optimizer, average, sums."""
+        """Do the second part of a step: gradients as the regularizer wants them, optimizer, average, sums."""
         assert self._batch is not None
-        batch = self.regularizer.batch(self._batch)
-        parts = self.regularizer.gradients(lambda: self._backward(batch))
+        parts = self._attached.gradients(self._batch)
         if self.spec.training.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.spec.training.clip_norm)
         self.optimizer.step()
         self.average.update(self.network)
         self._note(parts)
-
-    def _backward(self, batch: Batch) -> Tensor:
-        """Do a forward and a backward pass; return (loss, data term, penalty), of all processes like the gradients."""
-        with self._precision():
-            output = self._forward(batch.lr)
-            data = self.regularizer.loss(output, batch)
-            if self._teacher is not None and self.regularizer.shows_teacher:
-                self._teacher.look(batch.lr)
-        penalty = self.regularizer.penalty(self._features.tensor if self._features else None)
-        loss = data if penalty is None else data + penalty
-        self.has_penalty = penalty is not None
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._features is not None:
-            self._features.clear()
-        parts = torch.stack([loss, data, torch.zeros_like(data) if penalty is None else penalty]).detach()
-        self._world.average_gradients(self.parameters, parts)
-        return parts
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
         """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""

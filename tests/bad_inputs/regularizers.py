@@ -47,6 +47,28 @@ CASES = [
         "...regularizers.yaml: mine: regularizer dropout: options.rate: 0: input should be greater than 0",
     ),
     variant(
+        "unweighted",
+        "a loss weighted by the degradation, with equal weights",
+        "{regularizer: degradation_weighted, options: {sharpness: 0}}",
+        "...regularizers.yaml: mine: regularizer degradation_weighted: options.sharpness: 0: must not be 0: that is the "
+        "baseline's loss",
+    ),
+    variant(
+        "masked-backwards",
+        "input masking from more to less",
+        "{regularizer: input_mask, options: {low: 0.9, high: 0.1}}",
+        "...regularizers.yaml: mine: regularizer input_mask: options: low 0.9: must not be greater than high 0.1",
+    ),
+    text(
+        "pooled-degradations",
+        "a loss weighted by the degradation, and a pool that mixes images of other steps in",
+        BASE.replace("[baseline]", "[baseline, degradation_weighted]").replace(
+            "batch_size: 2", "batch_size: 2\n  pool: 4"
+        ),
+        "training.pool: 4: variant 'degradation_weighted' asks how each image was degraded, which a pool does not keep; "
+        "leave pool out",
+    ),
+    variant(
         "undisturbed",
         "Adaptive Dropout that keeps all of the undisturbed features",
         "{regularizer: adaptive_dropout, options: {initial_weight: 1}}",

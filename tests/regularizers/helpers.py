@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import pytest
 import torch
+from _pytest.mark.structures import ParameterSet
 from torch import Tensor
 
 from harness.experiment.catalogues import CONFIGS
@@ -20,6 +22,31 @@ from harness.spec import NetworkEntry, RegularizerSpec
 NETWORKS = load_mapping(CONFIGS / "networks.yaml", NetworkEntry, "network")
 SMALL = ("srresnet_small", "rrdb_small", "swinir_small")
 SEED = 7
+
+ZOO: dict[str, dict[str, Any]] = {
+    "input_mask": {"at": "first", "fill": 0},
+    "mixup": {},
+    "cutmix": {"mixup": True},
+    "cutblur": {"paste": "downscaled"},
+    "cutout": {"rate": 0.05},
+    "moa": {},
+    "sam": {"adaptive": True, "rho": 0.5},
+    "stochastic_depth": {"rate": 0.5},
+    "frequency_mask": {"mask": "random"},
+    "empirical_centroid": {},
+    "feature_noise": {"role": "block_outputs"},
+    "decorrelation": {},
+    "degradation_weighted": {"sharpness": -2.0},
+}
+"""Methods of the zoo, each with options that do more than the defaults."""
+
+OF_EACH_HOOK = ("cutmix", "sam", "frequency_mask", "degradation_weighted")
+"""One for each hook of the step: these are tested each time, the others thoroughly."""
+
+
+def zoo(*names: str) -> list[ParameterSet]:
+    """Return the methods of the zoo as parameters of a test: those that are named, and the rest as thorough."""
+    return [pytest.param(name, marks=() if name in names else pytest.mark.thorough) for name in ZOO]
 
 
 class Attached:

@@ -18,8 +18,10 @@ from harness.regularizers.conformance.checks import check
 from harness.regularizers.conformance.networks import small_networks, trial_images, trial_network
 from harness.regularizers.conformance.processes import two_processes_equal_one
 from harness.regularizers.conformance.trial import Case
+from tests.regularizers.helpers import NETWORKS, OF_EACH_HOOK, ZOO, zoo
 
 SRRESNET = {"srresnet_small": small_networks()["srresnet_small"]}
+SAME_SIZE = {name: NETWORKS[name].network for name in ("srresnet_x1_small", "swinir_x1_small")}
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("dropout", {"positions": ["all"]}),
@@ -29,15 +31,39 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", [name for name in available() if name not in ZOO])
 def test_defaults(name: str) -> None:
     problems = check(load_regularizer(name), processes=False)
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("name", zoo(*OF_EACH_HOOK))
+def test_the_zoo_on_one_network(name: str) -> None:
+    problems = check(load_regularizer(name), ZOO[name], SRRESNET, processes=False)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ZOO)
+def test_the_zoo_on_all_networks(name: str) -> None:
+    networks = SAME_SIZE if name == "cutblur" else small_networks()
+    problems = check(load_regularizer(name), {}, networks)
+    assert not problems, "\n".join(problems)
+
+
+def test_who_does_not_fit_a_network_says_so_in_one_line() -> None:
+    (problem,) = check(load_regularizer("cutblur"), {}, SRRESNET)
+    assert (
+        "cutblur: paste: 'target': input and target differ in size, as the network enlarges by 4; use paste: down"
+        in problem
+    )
+
+
 def test_two_processes_for_all_regularizers_at_once() -> None:
-    classes = {name: load_regularizer(name) for name in available()}
-    cases = {name: Case(found, found.Options(), SRRESNET["srresnet_small"]) for name, found in classes.items()}
+    cases = {}
+    for name in available():
+        found, network = load_regularizer(name), SAME_SIZE if name == "cutblur" else SRRESNET
+        cases[name] = Case(found, found.Options(), next(iter(network.values())))
     assert list(two_processes_equal_one(cases)) == []
 
 

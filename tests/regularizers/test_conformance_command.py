@@ -42,7 +42,7 @@ IN_TWO_PROCESSES = {
     "Summed": "in two processes the penalty is half of what it is in one: it is a sum over images; take the mean, or "
     "multiply by process_count()",
     "OfItsOwnShare": "in two processes the mean of the gradients of the penalty differs; use mean_over_processes for "
-    "statistics of the batch",
+    "statistics of the batch, global_batch for images of others",
 }
 
 

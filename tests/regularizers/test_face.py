@@ -18,6 +18,7 @@ FACES = {"harness.regularizers", "harness.networks", "harness.degradations", "ha
 OURS = re.compile(r"^ *(?:from (harness[\w.]*) import|import (harness[\w.]*))", re.MULTILINE)
 SHOWN = [
     ROOT / "docs" / "new-regularizer.md",
+    ROOT / "docs" / "regularizer-reference.md",
     ROOT / "harness" / "regularizers" / "regularizer.py.txt",
     *sorted((ROOT / "docs" / "examples").rglob("*.py")),
 ]

@@ -15,6 +15,7 @@ from harness.experiment.catalogues import Catalogues
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 from harness.networks.build import build_network
+from harness.networks.sizes import enlargement
 from harness.networks.taps import Taps
 from harness.regularizers import (
     available,
@@ -74,7 +75,7 @@ def test_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("drop", "regularizer 'drop': unknown; allowed: adaptive_dropout, baseline, dropout, simple_align"),
+        ("drop", "regularizer 'drop': unknown; allowed: adaptive_dropout, baseline, cutblur, cutmix, "),
         ("no.such.module:X", "module 'no.such.module' cannot be imported"),
         ("harness.regularizers.dropout:Drop", "no regularizer 'Drop' there; there are: Dropout, Regularizer"),
     ],
@@ -146,6 +147,12 @@ def test_every_variant_of_the_catalogue_attaches_to_every_network() -> None:
             blocks = len(taps.points("block_outputs"))
             wanted = max([int(p[6:]) for p in spec.options.get("positions", ()) if p.startswith("block_")], default=0)
             outcome = nullcontext() if wanted <= blocks else pytest.raises(HarnessError, match=f"has {blocks} blocks")
+            if (
+                spec.options.get("paste", "target") == "target"
+                and spec.regularizer == "cutblur"
+                and enlargement(model) > 1
+            ):
+                outcome = pytest.raises(HarnessError, match="input and target differ in size")
             regularizer = build_regularizer(spec)
             with outcome:
                 regularizer.attach(model, taps, lambda: Draws(0, 1, 0, range(4)))

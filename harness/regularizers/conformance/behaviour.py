@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from random import getstate
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -47,18 +44,18 @@ def _evaluation_is_unaffected(case: Case) -> Iterator[str]:
 
 
 def _leaves_no_trace(case: Case) -> Iterator[str]:
-    before = _global_states()
+    before = effects.global_states()
     trial = Trial(case)
     if not trial.network.training or any(not module.training for module in trial.network.modules()):
         yield "attach leaves the network in another mode; give it back in train()"
     trial.step(1)
-    if _global_states() != before:
+    if effects.global_states() != before:
         yield "it draws from a global random state; draw from draws() only, or resumed runs differ"
     fresh = trial_network(case.network, SEED).state_dict()
     weights = trial.network.state_dict()
     if list(weights) != list(fresh) or any(not torch.equal(fresh[name], weights[name]) for name in fresh):
         yield "it changes the network's weights or adds to them; keep learned parts in parameters()"
-    trial.end()
+    trial.attached.detach()
     if hooks := _hook_count(trial.network):
         yield f"detach leaves {hooks} hooks in the network; put handles into self._handles"
     plain = trial_network(case.network, SEED)
@@ -72,13 +69,17 @@ def _is_deterministic(case: Case) -> Iterator[str]:
 
 
 def _keeps_no_state(case: Case) -> Iterator[str]:
-    """All other iterations of a training come first: what counts to any number below has counted to it."""
+    """All other iterations of a training come first: what counts to any number below has counted to it.
+
+    What a saved state holds is taken over; nothing else may matter.
+    """
     rows = case.rows((0, 1))
     used, fresh = Trial(case, rows), Trial(case, rows)
     with torch.no_grad():
         for iteration in range(1, ITERATIONS + 1):
             used.prepare(iteration)
             used.forward()
+    fresh.resume(used)
     equal = same(used.step(_LATER), fresh.step(_LATER))
     counted = [
         f"self.{name} is {value!r}, not {_numbers(fresh)[name]!r}"
@@ -86,12 +87,24 @@ def _keeps_no_state(case: Case) -> Iterator[str]:
         if name in _numbers(fresh) and value != _numbers(fresh)[name]
     ]
     if not equal or counted:
-        which = f" ({', '.join(counted)})" if counted else ""
-        yield f"an iteration depends on those before it{which}; make set_progress a function of fraction and draws()"
+        yield (
+            f"an iteration depends on those before it{_told(counted or _unequal(used, fresh))}; make set_progress a "
+            "function of fraction and draws(), or keep what steps change in tensors that state() names"
+        )
+
+
+def _told(reasons: list[str]) -> str:
+    return f" ({', '.join(reasons)})" if reasons else ""
 
 
 def _numbers(trial: Trial) -> dict[str, int | float]:
     return {name: value for name, value in vars(trial.regularizer).items() if isinstance(value, int | float)}
+
+
+def _unequal(one: Trial, other: Trial) -> list[str]:
+    """Return the names of tensors that two regularizers hold and in which they differ."""
+    pairs = zip(effects.held_by(one.regularizer), effects.held_by(other.regularizer), strict=False)
+    return [f"{name} differs" for (name, a), (_, b) in pairs if a.shape != b.shape or not torch.equal(a, b)]
 
 
 def _resumes(case: Case) -> Iterator[str]:
@@ -100,7 +113,10 @@ def _resumes(case: Case) -> Iterator[str]:
     straight.learn(2)
     resumed.resume(straight)
     if not same(straight.step(3), resumed.step(3)):
-        yield "a run that goes on from saved weights differs from one that was not stopped; keep nothing between steps"
+        yield (
+            f"a run that goes on from saved weights differs from one that was not stopped"
+            f"{_told(_unequal(straight, resumed))}; keep nothing between steps but what parameters() and state() name"
+        )
 
 
 def _explains_missing_taps(case: Case) -> Iterator[str]:
@@ -113,10 +129,11 @@ def _explains_missing_taps(case: Case) -> Iterator[str]:
 
 
 def _rows_are_independent(case: Case) -> Iterator[str]:
-    whole = Trial(case)
-    plain = trial_network(case.network, SEED)(whole.images()).detach()
+    if case.regularizer.mixes_rows:  # that its partners are found by row is seen in two processes
+        return
+    plain = trial_network(case.network, SEED)(Trial(case).batch.lr).detach()
     for iteration in (1, _LATER):
-        output = whole.step(iteration).output
+        output = Trial(case).step(iteration).output
         allowed = _ROUNDING * float(plain.abs().max()) + _NOISE * float((output - plain).abs().max())
         for truths in _SUBSETS:
             rows = case.rows(truths)
@@ -145,7 +162,8 @@ def _compiles(case: Case) -> Iterator[str]:
         return
     torch._dynamo.reset()  # what this process compiled before counts towards a limit
     eager, traced = Trial(case), Trial(case)
-    traced.step(1)  # as training does: the first pass is not compiled, and may make buffers
+    for one in (eager, traced):
+        one.step(1)  # as training does: the first pass is not compiled, and may make buffers
     network = compile_network(traced.network, backend="eager", fullgraph=True)
     for iteration in (1, 2, ITERATIONS):
         if not same(eager.step(iteration), traced.step(iteration, network=network)):
@@ -155,7 +173,8 @@ def _compiles(case: Case) -> Iterator[str]:
 
 def _compiles_to_machine_code(case: Case) -> Iterator[str]:
     eager, traced = Trial(case), Trial(case)
-    traced.step(1)
+    for trial in (eager, traced):
+        trial.step(1)
     network = compile_network(traced.network)
     for iteration in (1, _LATER):
         one, other = eager.step(iteration), traced.step(iteration, network=network)
@@ -168,14 +187,16 @@ def _can_be_captured(case: Case) -> Iterator[str]:
     """A step that was recorded once gives, replayed, what later steps give; see :class:`harness.networks.tape.Tape`."""
     if not case.regularizer.graph_safe:
         return
-    trial, tape, steps = Trial(case), Tape(), []
-    trial.step(1)  # as training does: the first pass is not captured, and may make buffers
+    trial, plain, tape, steps = Trial(case), Trial(case), Tape(), []
+    for one in (trial, plain):
+        one.step(1)  # as training does: the first pass is not captured, and may make buffers
+    plain.step(2)
     trial.prepare(2)
     tape.capture(lambda: steps.append(trial.compute()))
     for iteration in (_LATER, ITERATIONS):
         trial.prepare(iteration)
         tape.replay()
-        if not same(steps[0], Trial(case).step(iteration)):
+        if not same(steps[0], plain.step(iteration)):
             yield (
                 "captured once and replayed, a later step computes something else; write what changes into the same "
                 "tensors in set_progress, or leave graph_safe at False"
@@ -183,17 +204,11 @@ def _can_be_captured(case: Case) -> Iterator[str]:
             return
 
 
-def _global_states() -> tuple[Any, ...]:
-    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
-    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, getstate()
-
-
 def _hook_count(network: nn.Module) -> int:
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in network.modules())
 
 
 CHECKS: tuple[Callable[[Case], Iterator[str]], ...] = (
-    effects.penalty_is_a_scalar,
     effects.parameters_are_yielded,
     effects.does_something,
     _gradients_flow,

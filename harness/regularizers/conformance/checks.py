@@ -17,6 +17,7 @@ from harness.regularizers.base import Regularizer
 from harness.regularizers.conformance import places
 from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH
 from harness.regularizers.conformance.class_checks import CLASS_CHECKS
+from harness.regularizers.conformance.hooks import hooks_keep_their_promises
 from harness.regularizers.conformance.networks import small_networks
 from harness.regularizers.conformance.processes import two_processes_equal_one
 from harness.regularizers.conformance.trial import Case
@@ -42,7 +43,8 @@ def check(
 
     Returns:
         Problems, one line each: file and line of the class, networks, what is wrong and the remedy. Each stands there
-        once, however many checks and networks met it. Empty if all is well.
+        once, however many checks and networks met it. Where a hook of the step breaks its promise, nothing else is
+        checked on that network. Empty if all is well.
     """
     name = places.of_class(regularizer)
     problems = [f"{name}: {problem}" for once in CLASS_CHECKS for problem in once(regularizer)]
@@ -53,11 +55,16 @@ def check(
     chosen = small_networks() if networks is None else networks
     cases = {label: Case(regularizer, checked, network) for label, network in chosen.items()}
     met: dict[str, list[str]] = {}
+    broken = False
     for label, case in cases.items():
-        for each in (*CHECKS, *(THOROUGH if thorough else ())):
-            for problem in _guarded(each, case):
-                met.setdefault(problem, []).append(label)
-    if processes and not any(problem.startswith("raised ") for problem in met):
+        found = list(_guarded(hooks_keep_their_promises, case))
+        broken |= bool(found)
+        if not found:
+            further = (*CHECKS, *(THOROUGH if thorough else ()))
+            found = [problem for each in further for problem in _guarded(each, case)]
+        for problem in found:
+            met.setdefault(problem, []).append(label)
+    if processes and not broken and not any(problem.startswith("raised ") for problem in met):
         for label, problem in two_processes_equal_one(cases):
             met.setdefault(problem, []).append(label)
     return problems + [f"{name} on {', '.join(dict.fromkeys(on))}: {problem}" for problem, on in met.items()]

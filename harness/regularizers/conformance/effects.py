@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import getstate
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from harness.regularizers.base import NoOptions, Regularizer
 from harness.regularizers.baseline import Baseline
-from harness.regularizers.conformance.trial import GROUND_TRUTHS, ITERATIONS, MOMENTS, Case, Step, Trial
+from harness.regularizers.conformance.batches import GROUND_TRUTHS
+from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, Case, Step, Trial
 
 _ROUNDING = 1e-6  # relative to the largest value
 
@@ -65,7 +69,7 @@ def parameters_are_yielded(case: Case) -> Iterator[str]:
         trial = Trial(case)
         trial.prepare(iteration)
         known = {id(parameter) for parameter in trial.parameters}
-        leaves = _leaves(trial.forward().total)
+        leaves = _leaves(trial.forward().loss)
         for leaf in leaves:
             if id(leaf) not in known:
                 name = _name_of(leaf, trial.regularizer)
@@ -80,6 +84,12 @@ def parameters_are_yielded(case: Case) -> Iterator[str]:
     for place, parameter in enumerate(own):
         if place not in reached:
             yield f"no gradient reaches {_name_of(parameter, trial.regularizer)}, which parameters() yields"
+
+
+def global_states() -> tuple[Any, ...]:
+    """Return the states of the generators that everybody shares: torch's, NumPy's, Python's."""
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), kind, np.asarray(keys).tobytes(), rest, getstate()
 
 
 def _acts(case: Case, truths: range) -> tuple[bool, bool]:
@@ -119,11 +129,17 @@ def _leaves(tensor: Tensor) -> list[Tensor]:
 
 def _name_of(tensor: Tensor, regularizer: Regularizer) -> str:
     """Return ``self.name`` of a tensor that a regularizer holds, or its shape in words."""
+    for name, held in held_by(regularizer):
+        if held is tensor:
+            return name
+    return f"a parameter of shape {tuple(tensor.shape)}"
+
+
+def held_by(regularizer: Regularizer) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors that a regularizer holds, as ``self.name``; none that objects of other classes hold."""
     for name, value in vars(regularizer).items():
         for inner, held in _held(value):
-            if held is tensor:
-                return f"self.{name}{inner}"
-    return f"a parameter of shape {tuple(tensor.shape)}"
+            yield f"self.{name}{inner}", held
 
 
 def _held(value: object) -> Iterator[tuple[str, Tensor]]:

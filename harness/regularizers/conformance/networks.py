@@ -44,6 +44,19 @@ def trial_images(network: nn.Module, rows: list[int]) -> Tensor:
     return torch.stack([torch.rand(3, side, side, generator=torch_stream("conformance", row)) for row in rows])
 
 
+def trial_scale(spec: NetworkSpec) -> int:
+    """Return how much the network enlarges."""
+    return _scale_of(spec.model_dump_json(include=set(NetworkSpec.model_fields)))
+
+
+@lru_cache(maxsize=16)
+def _scale_of(spec: str) -> int:
+    network = _scaled(spec, 0)
+    images = trial_images(network, [0])
+    with torch.no_grad():
+        return int(network(images).shape[-1]) // images.shape[-1]
+
+
 @lru_cache(maxsize=16)
 def _scaled(spec: str, seed: int) -> nn.Module:
     network = build_network(NetworkSpec.model_validate_json(spec), seed).eval()

@@ -8,22 +8,24 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.regularizers.conformance import places
-from harness.regularizers.conformance.trial import GROUND_TRUTHS, Case, Trial
+from harness.regularizers.conformance.batches import GROUND_TRUTHS
+from harness.regularizers.conformance.trial import Case, Trial
 
 ITERATION = 30
 _PROCESSES = 2
 _SECONDS = 900
 _TOLERANCE = 1e-3  # relative to the largest value: sums of float32 in another order
-_PARTS = ("output", "penalty")
+_PARTS = ("loss", "penalty")
+_WHOLE = "step"
 _SUMMED = 0.02  # how near to a half the penalty of a half of the images is that of a sum over them
 
 
@@ -58,17 +60,22 @@ def two_processes_equal_one(cases: Mapping[str, Case]) -> Iterator[tuple[str, st
 
 
 def _differences(case: Case, shared: dict[str, list[Tensor]]) -> Iterator[str]:
+    found = False
     for name, alone in _parts(Trial(case)).items():
+        if name == _WHOLE and found:
+            return  # for the same reason
         loss, *gradients = shared[name]
         whole = float(alone.loss)
         if abs(float(loss) - whole) > _TOLERANCE * abs(whole):
+            found = True
             yield _other_loss(name, float(loss), whole)
         scale = max((float(tensor.abs().max()) for tensor in alone.gradients), default=0.0)
         pairs = zip(alone.gradients, gradients, strict=True)
         if any(float((one - two).abs().max()) > _TOLERANCE * scale for one, two in pairs):
+            found = True
             yield (
                 f"in two processes the mean of the gradients of the {name} differs; use mean_over_processes for "
-                "statistics of the batch"
+                "statistics of the batch, global_batch for images of others"
             )
 
 
@@ -78,15 +85,21 @@ def _other_loss(name: str, shared: float, alone: float) -> str:
             "in two processes the penalty is half of what it is in one: it is a sum over images; take the mean, or "
             "multiply by process_count()"
         )
-    return f"in two processes the mean of the {name} differs; penalties: the mean over processes must be the batch's"
+    return f"in two processes the mean of the {name} differs; the mean over processes must be that of the whole batch"
 
 
 def _parts(trial: Trial) -> dict[str, _Part]:
-    """Return loss and gradients of the output and of the penalty apart: the one would hide the other."""
+    """Return loss and gradients of the data term and of the penalty apart, as the one would hide the other; then both.
+
+    Of both, the step as training does it: what :meth:`Regularizer.gradients` leaves.
+    """
     trial.prepare(ITERATION)
     passed = trial.forward()
-    penalty = passed.total - passed.loss if passed.penalty is None else torch.as_tensor(passed.penalty)
-    return {name: _part(loss, trial) for name, loss in zip(_PARTS, (passed.loss, penalty), strict=True)}
+    penalty = passed.loss - passed.data if passed.penalty is None else torch.as_tensor(passed.penalty)
+    parts = {name: _part(loss, trial) for name, loss in zip(_PARTS, (passed.data, penalty), strict=True)}
+    trial.attached.forget()
+    step = trial.step(ITERATION)
+    return {**parts, _WHOLE: _Part(step.loss, [gradient for gradient in step.gradients if gradient is not None])}
 
 
 def _part(loss: Tensor, trial: Trial) -> _Part:
@@ -116,17 +129,26 @@ def _process(rank: int, folder: Path) -> None:
         dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=_PROCESSES)
         for number, case in enumerate(cases.values()):
             means: dict[str, list[Tensor]] = {}
-            for name, part in _parts(Trial(case, case.rows(own))).items():
+            for name, part in _parts(Trial(case, case.rows(own), _average)).items():
                 means[name] = [part.loss.clone(), *part.gradients]
                 for tensor in means[name]:
-                    dist.all_reduce(tensor)
-                    tensor /= _PROCESSES
+                    _mean(tensor)
             if rank == 0:
                 torch.save(means, folder / f"{number}.pt")
         dist.destroy_process_group()
     except Exception as error:
         (folder / "problem").write_text(places.told(case.regularizer, error))
         raise SystemExit(1) from None
+
+
+def _average(parameters: Sequence[nn.Parameter], parts: Tensor) -> None:
+    for tensor in (*(parameter.grad for parameter in parameters if parameter.grad is not None), parts):
+        _mean(tensor)
+
+
+def _mean(tensor: Tensor) -> None:
+    dist.all_reduce(tensor)
+    tensor /= _PROCESSES
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from harness.foundation.rng import Draws
 from harness.foundation.yamlfile import StrictModel
-from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
+from harness.regularizers.attached import Attached, Passed
 from harness.regularizers.base import Regularizer, teacher_option
+from harness.regularizers.conformance.batches import GROUND_TRUTHS, TrialBatches
 from harness.regularizers.conformance.networks import trial_images, trial_network
 from harness.spec import NetworkSpec
 
@@ -23,13 +24,13 @@ ITERATIONS = 100
 MOMENTS = (1, ITERATIONS // 2, ITERATIONS)
 """Iterations at which an annealed regularizer is looked at."""
 
-GROUND_TRUTHS = 4
-"""Of the pretended batch."""
-
 SEED = 5
 """Of the pretended run."""
 
 _RATE = 1e-3
+
+Average = Callable[[Sequence[nn.Parameter], Tensor], None]
+"""Replaces gradients and a tensor beside them by their means over all processes, in place."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +55,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Forward:
-    """What a forward pass gave, with its graph: the penalty may be whatever the regularizer returned."""
-
-    output: Tensor
-    loss: Tensor
-    penalty: Tensor | None
-
-    @property
-    def total(self) -> Tensor:
-        """What the step descends along."""
-        return self.loss if self.penalty is None else self.loss + self.penalty
-
-
-@dataclass(frozen=True)
 class Step:
-    """What one forward and backward pass gave."""
+    """What a step gave: the output of its first forward pass, its loss, and the gradients that it left."""
 
     output: Tensor
     loss: Tensor
@@ -77,28 +64,36 @@ class Step:
 
 
 class Trial:
-    """A fresh network with the regularizer attached."""
+    """A fresh network with the regularizer attached; its steps are those of training, see :class:`Attached`."""
 
-    def __init__(self, case: Case, rows: Sequence[int] | None = None) -> None:
+    def __init__(self, case: Case, rows: Sequence[int] | None = None, average: Average | None = None) -> None:
         self.network = trial_network(case.network, SEED)
         self.regularizer = case.regularizer(case.options)
         self.views = self.regularizer.views
         self.rows = list(range(self.views * GROUND_TRUTHS)) if rows is None else list(rows)
         self.draws = Draws(SEED, 1, 0, self.rows)
-        shown = case.shown
-        self.taps = Taps(self.network, shown.taps)
-        self.teacher = None
+        self._autocast, self._run, self._output = False, self.network, torch.empty(0)
+        teacher = None
         if teacher_option(case.regularizer.Options) and self.regularizer.uses_teacher:
-            self.teacher = Teacher(trial_network(case.network, SEED + 1), shown.taps)
-            self.regularizer.learn_from(self.teacher)
-        self.regularizer.attach(self.network, self.taps, lambda: self.draws)
-        self.features = self.taps.capture("features") if self.regularizer.uses_features else None
-        self._images = self.images()
+            teacher = Teacher(trial_network(case.network, SEED + 1), case.shown.taps)
+        self.attached = Attached(
+            self.network,
+            case.shown.taps,
+            self.regularizer,
+            lambda: self.draws,
+            teacher,
+            run=self._pass,
+            precision=lambda: torch.autocast("cpu", torch.bfloat16, enabled=self._autocast),
+            average=average,
+        )
+        self.source = TrialBatches(case.network, self.network, self.regularizer, self.rows)
+        self.batch = self.source.plain()
+        """What the step is given: always the same tensors."""
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """What a run would learn: the network's parameters, then the regularizer's own."""
-        return [*self.network.parameters(), *self.regularizer.parameters()]
+        return self.attached.parameters
 
     def step(self, iteration: int, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
         """Run iteration ``iteration`` (1-based) without changing weights; ``network`` may be a compiled one."""
@@ -106,24 +101,22 @@ class Trial:
         return self.compute(precision, network)
 
     def prepare(self, iteration: int) -> None:
-        """Draw the random numbers of an iteration and set its annealing: all that :meth:`compute` may depend on."""
+        """Draw the random numbers of an iteration, make its batch and set its annealing: all that follows from it."""
         self.draws = Draws(SEED, iteration, 0, self.rows)
         self.regularizer.set_progress(Fraction(iteration, ITERATIONS))
+        self.batch.lr.copy_(self.source.degraded(self.draws))
 
     def compute(self, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Step:
-        """Run forward and backward pass of the iteration that was prepared."""
-        passed = self.forward(precision, network)
-        gradients = torch.autograd.grad(passed.total, self.parameters, allow_unused=True)
-        return Step(passed.output.detach(), passed.total.detach(), list(gradients))
+        """Run the step of the iteration that was prepared."""
+        self._autocast, self._run = precision == torch.bfloat16, self.network if network is None else network
+        self._output = torch.empty(0)
+        parts = self.attached.gradients(self.batch)
+        return Step(self._output, parts[0], [parameter.grad for parameter in self.parameters])
 
-    def forward(self, precision: torch.dtype = torch.float32, network: nn.Module | None = None) -> Forward:
+    def forward(self) -> Passed:
         """Run the forward pass of the iteration that was prepared."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            output = (self.network if network is None else network)(self._images)
-            if self.teacher is not None:
-                self.teacher.look(self._images)
-        penalty = self.regularizer.penalty(self.features.tensor if self.features else None)
-        return Forward(output, output.float().square().mean(), penalty)
+        self._autocast, self._run = False, self.network
+        return self.attached.forward(self.regularizer.batch(self.batch))
 
     def learn(self, iteration: int) -> None:
         """Run iteration ``iteration`` and descend along its gradients."""
@@ -135,21 +128,24 @@ class Trial:
                     parameter.sub_(_RATE / max(1, steepest) * gradient)  # strong noise must not make the trial diverge
 
     def resume(self, other: Trial) -> None:
-        """Take over what a saved state holds of ``other``: the weights of the network and the regularizer's own."""
+        """Take over what a saved state holds of ``other``: weights, what the regularizer learned, what it keeps."""
         self.network.load_state_dict(other.network.state_dict())
         with torch.no_grad():
             for own, saved in zip(self.regularizer.parameters(), other.regularizer.parameters(), strict=True):
                 own.copy_(saved)
+            kept = dict(other.regularizer.state())
+            for name, tensor in self.regularizer.state().items():
+                tensor.copy_(kept[name])
 
     def images(self) -> Tensor:
         """Return one random image for each row, (rows, 3, H, W) in [0, 1]."""
         return trial_images(self.network, self.rows)
 
-    def end(self) -> None:
-        """Take out the regularizer and the capture of its features."""
-        self.regularizer.detach()
-        if self.features:
-            self.features.remove()
+    def _pass(self, lr: Tensor) -> Tensor:
+        output: Tensor = self._run(lr)
+        if not len(self._output):
+            self._output = output.detach()
+        return output
 
 
 def same(one: Step, other: Step) -> bool:

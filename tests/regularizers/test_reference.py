@@ -1,0 +1,82 @@
+"""docs/regularizer-reference.md, done word by word: each file is written, conforms, and trains."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.networks.weights import load_weights
+from harness.regularizers import Regularizer, load_regularizer
+from harness.regularizers.conformance.checks import check
+from harness.regularizers.conformance.networks import small_networks
+from harness.training.train import train
+from tests.conftest import ROOT
+from tests.training.conftest import job, packs, tiny_spec
+from tests.tutorial import Block, blocks
+
+__all__ = ["packs"]
+PAGE = "regularizer-reference.md"
+FILES = {Path(block.title).stem: block for block in blocks(PAGE, "One of each kind")}
+KINDS = {
+    "shake": "attach",
+    "gray": "batch",
+    "charbonnier": "loss",
+    "centralization": "gradients",
+    "grain": "clean",
+    "steady": "state",
+}
+
+
+def write(block: Block, folder: Path) -> Path:
+    path = folder / Path(block.title).name
+    path.write_text(block.text)
+    return path
+
+
+def test_there_is_one_of_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert FILES.keys() == KINDS.keys()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, hook in KINDS.items():
+        write(FILES[name], tmp_path)
+        found = load_regularizer(f"{name}:{name.capitalize()}")
+        assert hook in vars(found)
+        del sys.modules[name]
+
+
+def test_every_member_is_listed() -> None:
+    (section,) = (part for part in (ROOT / "docs" / PAGE).read_text().split("\n## ") if part.startswith("Members\n"))
+    members = {name for name in vars(Regularizer) if not name.startswith("_")} - {"teacher"}
+    listed = {line.split("`")[1].split("(")[0] for line in section.splitlines() if line.startswith("| `")}
+    assert listed == members
+    assert "self.teacher" in section
+
+
+def test_the_files_are_in_the_format_that_lint_asks_for(tmp_path: Path) -> None:
+    paths = [str(write(block, tmp_path)) for block in FILES.values()]
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), *paths]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_conforms_and_trains(name: str, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(FILES[name], tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    path = f"{name}:{name.capitalize()}"
+    problems = check(
+        load_regularizer(path), {}, {"srresnet_small": small_networks()["srresnet_small"]}, processes=False
+    )
+    assert not problems, "\n".join(problems)
+    weights = []
+    for regularizer in (path, "baseline"):
+        where = job(packs, tmp_path / regularizer.partition(":")[0])
+        train(tiny_spec(regularizer, iterations=3, heldout_every=3), where)
+        weights.append(load_weights(where.output / "weights.safetensors"))
+    assert any(not (weights[0][key] == weights[1][key]).all() for key in weights[1])
+    del sys.modules[name]
