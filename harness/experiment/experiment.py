@@ -182,10 +182,7 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, n
         stage = read_stage(path.stem, validate(data["seeds"], SeedsEntry, str(path), "seeds"))
         stage = stage.following if next_stage else stage
         data = {**data, "seeds": list(stage.seeds)}
-        if (
-            data.get("tuning") is not None
-        ):  # what is decided would be one of two comparisons: of defaults, or of choices
-            raise HarnessError(
-                f"{path}: tuning: cannot stand beside seeds that are added until it is decided; list them"
-            )
+        if data.get("tuning") is not None:  # of which comparison would it be decided: of defaults, or of choices?
+            problem = "cannot stand beside seeds that are added until it is decided; list them"
+            raise HarnessError(f"{path}: tuning: {problem}")
     return Experiment(path, validate(data, ExperimentFile, str(path)), catalogues or Catalogues.load(), stage)
