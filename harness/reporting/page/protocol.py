@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from harness.datasets.catalogue import load_catalogue
 from harness.reporting.rows.compared import REAL, EvaluationSet, Study
 from harness.reporting.rows.labels import compares, degradation_label, metric_label
 from harness.reporting.rows.run_records import Records
@@ -38,11 +39,20 @@ def protocol(study: Study, records: Records) -> list[Fact]:
     ]
     if photographs:
         facts.append(Fact("real photographs", ", ".join(map(_photographs, photographs))))
+    facts += _licences(study)
     documents = list(records.documents.values())
     if documents:
         facts += _training(documents[0]["spec"])
         facts += _methods(records)
     return facts
+
+
+def _licences(study: Study) -> list[Fact]:
+    """Return under which terms the test images are shown here, and whose they are."""
+    catalogue = load_catalogue()
+    names = dict.fromkeys(item.dataset for item in study.sets if item.dataset in catalogue)
+    lines = [f"{name}: {catalogue[name].licence}" for name in names]
+    return [Fact("images shown", "; ".join(lines))] if lines else []
 
 
 def _metric(name: str) -> str:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.experiment import load_experiment
 from harness.foundation.errors import HarnessError
 from harness.reporting.figures.build import write_figures
+from harness.reporting.page.protocol import protocol
 from harness.reporting.page.report import write_report
-from harness.reporting.rows.run_records import load_records
+from harness.reporting.rows.compared import study_of
+from harness.reporting.rows.run_records import Records, load_records
+from tests.conftest import ROOT
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written, write
 from tests.reporting.figures.test_figures import write_benchmarks
@@ -84,3 +88,9 @@ def test_broken_records_are_one_clear_line(name: str, content: str, tmp_path: Pa
         load_records(study, tmp_path)
     assert len(str(caught.value).splitlines()) == 1
     assert name in str(caught.value)
+
+
+def test_the_photographs_authors_are_named() -> None:
+    experiment = load_experiment(ROOT / "configs/experiments/demo.yaml")
+    facts = {fact.name: fact.text for fact in protocol(study_of(experiment), Records({}, {}, {}))}
+    assert "flower, by vultilion, flickr.com/photos/vultilion" in facts["images shown"]
