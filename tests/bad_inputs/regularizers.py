@@ -47,7 +47,7 @@ CASES = [
         "...regularizers.yaml: mine: regularizer dropout: options.rate: 0: input should be greater than 0",
     ),
     variant(
-        "unweighted",
+        "equally-weighted",
         "a loss weighted by the degradation, with equal weights",
         "{regularizer: degradation_weighted, options: {sharpness: 0}}",
         "...regularizers.yaml: mine: regularizer degradation_weighted: options.sharpness: 0: must not be 0: that is the "

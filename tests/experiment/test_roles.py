@@ -91,7 +91,7 @@ def test_a_spec_holds_the_roles_that_the_run_uses(tmp_path: Path) -> None:
 
 def test_a_role_that_is_added_makes_no_other_run(tmp_path: Path) -> None:
     before = hashes(load(tmp_path, VARIANTS))
-    assert hashes(load(tmp_path, VARIANTS, with_taps(branches=("body.*.conv2:output",)))) == before
+    assert hashes(load(tmp_path, VARIANTS, with_taps(tails=("body.*.conv2:output",)))) == before
 
 
 @pytest.mark.parametrize("role", ["last", "blocks", "features", "first", "block_outputs"])
@@ -105,7 +105,7 @@ def test_who_does_not_say_its_roles_sees_all_of_them(tmp_path: Path) -> None:
     silent = {"regularizer": "page_roles:Silent"}
     before, after = (
         load(tmp_path, ["baseline", "silent"], with_variant("silent", silent, catalogues))
-        for catalogues in (CATALOGUES, with_taps(branches=("body.*.conv2:output",)))
+        for catalogues in (CATALOGUES, with_taps(tails=("body.*.conv2:output",)))
     )
     assert set(before.runs[-1].spec.network.taps) == set(CATALOGUES.networks[NETWORK].taps)
     assert hashes(before)["silent"] != hashes(after)["silent"]
