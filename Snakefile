@@ -19,11 +19,6 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/ablations.smk"
 
 
-if experiment.tuning.there:
-
-    include: "workflow/rules/tuning.smk"
-
-
 for regularizer in experiment.rule_files:
 
     include: regularizer

@@ -49,3 +49,8 @@ for study in experiment.ablations:
             expand(rules.ablation.output, study=study),
         message:
             f"{experiment.name}: ablation done"
+
+
+if experiment.tuning.there:
+
+    include: "tuning.smk"
