@@ -231,6 +231,8 @@ class Learner:
                 yield f"{index}/{name}", tensor
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
+        group = self.optimizer.param_groups[0]
+        counts_on_device = group["fused"] or group["capturable"]  # else Adam reads its counter, and would wait for it
         for index, parameter in enumerate(self.parameters):
             prefix = f"adam/{index}/"
             found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -242,7 +244,9 @@ class Learner:
                 )
                 self.optimizer.state[parameter] = {
                     k: v.to(
-                        parameter.device, memory_format=layout if v.dim() == 4 else torch.contiguous_format, copy=True
+                        parameter.device if counts_on_device or k != "step" else "cpu",
+                        memory_format=layout if v.dim() == 4 else torch.contiguous_format,
+                        copy=True,
                     )
                     for k, v in found.items()
                 }
