@@ -19,6 +19,7 @@ from benchmarks.specs import bench_spec, network_spec
 from harness.datasets.pack_files import PackedImage, PackInfo
 from harness.datasets.patches import Pack
 from harness.degradations import second_order
+from harness.degradations.filters import pad_reflected
 from harness.degradations.usm import sharpen
 from harness.evaluation.evaluate import Method, evaluate_checkpoint
 from harness.experiment import load_experiment
@@ -129,6 +130,9 @@ def degradation() -> Found:
                     assert next(stages)[0] == name
                 found[name] = watch.report()
             assert next(stages, None) is None
+        with Watch() as watch:  # sides below a kernel's radius
+            pad_reflected(torch.empty(1, 3, 7, 8, device="cuda"), 10)
+        found["small sides"] = watch.report()
     return found
 
 
