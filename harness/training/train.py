@@ -76,7 +76,7 @@ def train(spec: RunSpec, job: Job) -> None:
     training = spec.training
     settle(training.threads)
     precision.warn(training.precision, training.device, job.label)
-    with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
+    with explain_device_errors(job.label), joined(training.processes, training.device) as (world, device):
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         rows = world.share(training.batch_size // views)
