@@ -14,6 +14,15 @@ WARM_UP = 3
 """Calls before the capture: lazy buffers, Adam's moments and cuDNN's choices are made in them."""
 
 
+def warm_up(device: str) -> int:
+    """Return after how many iterations the speed of a training means something.
+
+    On CUDA, sizes that are met for the first time make plans of transforms, memory and choices of algorithms: of the
+    plans most are there after 200 iterations, the last ones after 500.
+    """
+    return 200 if device.startswith("cuda") else WARM_UP + 1
+
+
 class Recorder(Protocol):
     """Captures the operations of a function and repeats them on the same tensors."""
 

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 import torch
 
+from harness.degradations.filters import fft_length
+from harness.degradations.parameters import draw_parameters
+from harness.degradations.spec import SecondOrderSpec
+from harness.foundation.rng import Draws
 from harness.networks.tape import Tape
 from harness.regularizers import Batch
 from harness.spec import RunSpec
-from harness.training.graph import WARM_UP, Captured, CudaRecorder, Recorder
+from harness.training.graph import WARM_UP, Captured, CudaRecorder, Recorder, warm_up
 from harness.training.step import Learner
 from harness.training.train import settle
-from tests.training.conftest import tiny_spec
+from tests.training.conftest import CATALOGUES, tiny_spec
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("baseline", {}),
@@ -177,3 +181,16 @@ def test_a_cuda_graph_computes_what_the_plain_step_does(
     assert graphed.captured.state == "captured"
     expected, found = plain.tensors(), graphed.tensors()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_speed_is_measured_once_the_plans_of_transforms_are_made() -> None:
+    """Each size of the second blur needs a plan of its own: few iterations that are timed meet a new one."""
+    spec = CATALOGUES.training_degradations["second_order"]
+    assert isinstance(spec, SecondOrderSpec)
+    met: list[int] = []
+    for iteration in range(1, 1001):
+        factor = draw_parameters(spec, Draws(0, iteration, 0, range(1))).first.factor
+        met.append(fft_length(int(400 * factor) + 20))
+    late = {warm: sum(length not in met[:warm] for length in met[200:]) for warm in (WARM_UP + 2, warm_up("cuda"))}
+    assert late[warm_up("cuda")] < 80 < 400 < late[WARM_UP + 2]  # of 800
+    assert warm_up("cpu") == WARM_UP + 1
