@@ -150,7 +150,8 @@ class Learner:
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
         """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
-        with torch.inference_mode():
+        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
             losses = [F.l1_loss(self.average.network(b.lr), b.target) * len(b.lr) for b in batches]
             return float(torch.stack(losses).sum()) / sum(len(b.lr) for b in batches)
 
@@ -214,7 +215,7 @@ class Learner:
         return self._compiled(lr)
 
     def _precision(self) -> AbstractContextManager[Any]:
-        if arithmetic(self.spec.training.precision, self.device) == "fp32":
+        if arithmetic(self.spec.training.precision, self.device) != "bf16":
             return nullcontext()
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
 

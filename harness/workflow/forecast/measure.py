@@ -50,7 +50,7 @@ def measure(runs: Iterable[Run], seconds: float) -> dict[str, Rate]:
 def images_per_second(spec: RunSpec, images: Pack, seconds: float) -> float:
     """Return how many degraded images of ``images`` a run with this spec trains on in a second."""
     training = spec.training
-    settle(training.threads)
+    settle(training.threads, training.precision)
     learner = Learner(spec, training.device)
     views = learner.regularizer.views
     source = BatchSource(images, spec, views, training.device, regularizer=learner.regularizer)
