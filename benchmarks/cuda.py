@@ -35,7 +35,7 @@ from harness.foundation.rng import Draws
 from harness.regularizers import Batch, views
 from harness.spec import RunSpec
 from harness.training.batches import BatchSource
-from harness.training.graph import WARM_UP
+from harness.training.graph import WARM_UP, warm_up
 from harness.training.prefetch import ahead
 
 ITERATIONS = 500_000
@@ -47,7 +47,7 @@ def measure_harness(spec: RunSpec, pack: Pack, iterations: int, device: str = "c
     forget()
     seen = views(spec.regularizer.regularizer, dict(spec.regularizer.options))
     source = BatchSource(pack, spec, seen, device)
-    warm = max(iterations // 5, WARM_UP + 2)  # a CUDA graph is captured before the clock starts
+    warm = warm_up(device) + 1  # a CUDA graph is captured before the clock starts
     step, number = harness_step(spec, device), 0
     with ahead(source, device, warm + iterations) as batches:
 
@@ -89,7 +89,7 @@ def measure_reference(
         step(Batch(lr, target))
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
-        return _rate(iterate, max(iterations // 5, 2), iterations, device)
+        return _rate(iterate, warm_up(device) if device.startswith("cuda") else 2, iterations, device)
 
 
 def measure_network(spec: RunSpec, steps: int, device: str = "cuda") -> float:

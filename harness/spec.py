@@ -107,7 +107,7 @@ class PerformanceSpec(StrictModel):
     device. The values here are the plainest path.
 
     Attributes:
-        precision: ``fp32``, or ``bf16`` for autocast.
+        precision: ``fp32``; ``tf32`` for convolutions on CUDA with 10 bits of mantissa; or ``bf16`` for autocast.
         placement: ``host`` keeps training images in a memory map, ``device`` on the device.
         channels_last: memory format of weights and images.
         compile: compile the network with torch.compile.
@@ -118,7 +118,7 @@ class PerformanceSpec(StrictModel):
         prefetch: make batches ahead, on a side stream and in a thread; CUDA only, and not with a pool.
     """
 
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     placement: Literal["host", "device"] = "host"
     channels_last: bool = False
     compile: bool = False

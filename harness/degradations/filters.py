@@ -80,7 +80,8 @@ def pad_reflected(images: Tensor, border: int) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _reflection(length: int, border: int, device: torch.device) -> Tensor:
-    return torch.tensor(reflected_indices(length, border), device=device)
+    indices = torch.tensor(reflected_indices(length, border))
+    return indices if device.type == "cpu" else indices.pin_memory().to(device, non_blocking=True)
 
 
 def reflected_indices(length: int, border: int) -> list[int]:

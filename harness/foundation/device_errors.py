@@ -17,7 +17,9 @@ _NO_MEMORY = re.compile(
 _ON_GPU = re.compile(r"\bcuda|\bcudnn|\bcublas|\bcusolver|\bcusparse|\bcufft|\bnccl|\bhip\b|\bmiopen|\bnvrtc", re.I)
 _LOST = re.compile(  # an operation that a backend merely does not offer is no fault of the machine
     r"(?:cuda|cudnn|cublas|cusolver|cusparse|cufft|nccl|hip|miopen|nvrtc)(?:\w*_status_|\w* (?:driver )?error|error)"
-    r"|unable to find an engine|unable to find a valid cudnn|no cuda gpus are available|found no nvidia driver",
+    r"|unable to find an engine|unable to find a valid cudnn|no cuda gpus are available|found no nvidia driver"
+    r"|cuda unknown error|cuda driver initialization failed|nvidia driver on your system is too old|cudagetdevicecount"
+    r"|watchdog caught collective operation timeout",
     re.I,
 )
 _SYSTEM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT)

@@ -10,10 +10,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+_PATIENCE = timedelta(days=7)
+"""How long processes wait for each other: process 0 may have to wait until another job that trains this run ends."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,11 @@ def joined(processes: int, device: str) -> Iterator[tuple[World, str]]:
         yield World(), device
         return
     local = int(os.environ["LOCAL_RANK"])
-    if device == "cuda":
-        torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    own = torch.device("cuda", local) if device == "cuda" else None
+    if own is not None:
+        torch.cuda.set_device(own)
+    # With its device, NCCL connects at once, and a barrier need not guess which GPU is meant.
+    dist.init_process_group("gloo" if own is None else "nccl", timeout=_PATIENCE, device_id=own)
     try:
         yield World(dist.get_rank(), dist.get_world_size()), f"cuda:{local}" if device == "cuda" else device
     finally:

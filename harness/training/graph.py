@@ -8,8 +8,19 @@ from typing import Protocol
 
 import torch
 
+from harness.foundation.device_errors import device_problem
+
 WARM_UP = 3
 """Calls before the capture: lazy buffers, Adam's moments and cuDNN's choices are made in them."""
+
+
+def warm_up(device: str) -> int:
+    """Return after how many iterations the speed of a training means something.
+
+    On CUDA, sizes that are met for the first time make plans of transforms, memory and choices of algorithms: of the
+    plans most are there after 200 iterations, the last ones after 500.
+    """
+    return 200 if device.startswith("cuda") else WARM_UP + 1
 
 
 class Recorder(Protocol):
@@ -46,8 +57,13 @@ class CudaRecorder:
             RuntimeError: it cannot be captured.
         """
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self._device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            function()
+        with torch.cuda.device(self._device):
+            current = torch.cuda.current_stream(self._device)
+            try:
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                    function()
+            finally:  # after an error in it, torch leaves the stream of the capture the current one
+                torch.cuda.set_stream(current)
         self._graph = graph
         self.replay()
 
@@ -60,6 +76,7 @@ class Captured:
     """Runs a function on fixed tensors: some times as it is, then captured.
 
     If it cannot be captured, that is said once, and it goes on as it is: the mathematics is the same.
+    A device that is out of memory is no such case: that error passes.
 
     Args:
         function: takes and returns nothing; reads and writes tensors that stay where they are.
@@ -90,10 +107,21 @@ class Captured:
             self._recorder.capture(self._function)
             self.state = "captured"
         except RuntimeError as error:
+            cause = _first(error)
+            for one in (cause, error):
+                if (device_problem(one) or "").startswith("out of"):
+                    raise one from None  # going on without a graph takes no less
             self.state = "refused"
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
             print(
                 f"warning: training.cuda_graph: this step cannot be captured ({reason}); going on without a graph",
                 file=sys.stderr,
             )
         return self.state == "captured"
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error during which this one was raised: ending a capture that failed fails as well."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

@@ -7,20 +7,22 @@ from typing import Literal
 
 import torch
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
 
 
 def arithmetic(asked: Precision, device: str) -> Precision:
     """Return the arithmetic that ``precision`` is carried out in on a device.
 
     A CPU without bf16 instructions imitates them many times slower than it computes in float32, and the result of
-    float32 is the more exact one: ``bf16`` is float32 there.
+    float32 is the more exact one: ``bf16`` is float32 there. ``tf32`` is a unit of NVIDIA's: on CPUs it is float32.
 
     Args:
         asked: ``training.precision``.
         device: ``cpu``, ``cuda`` or ``cuda:1``.
     """
-    return "fp32" if asked == "bf16" and device == "cpu" and not cpu_has_bf16() else asked
+    if device == "cpu" and (asked == "tf32" or (asked == "bf16" and not cpu_has_bf16())):
+        return "fp32"
+    return asked
 
 
 def cpu_has_bf16() -> bool:
@@ -35,8 +37,8 @@ def warn(asked: Precision, device: str, label: str) -> None:
     """Say on stderr if the arithmetic is not the one that was asked for."""
     used = arithmetic(asked, device)
     if used != asked:
+        slow = " and would be many times slower" if asked == "bf16" else ""
         print(
-            f"{label}: precision: {asked}: this CPU has no bf16 instructions and would be many times slower; "
-            f"computing in {used}",
+            f"{label}: precision: {asked}: this CPU has no {asked} instructions{slow}; computing in {used}",
             file=sys.stderr,
         )

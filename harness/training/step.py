@@ -139,7 +139,8 @@ class Learner:
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
         """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
-        with torch.inference_mode():
+        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
             losses = [F.l1_loss(self.average.network(b.lr), b.target) * len(b.lr) for b in batches]
             return float(torch.stack(losses).sum()) / sum(len(b.lr) for b in batches)
 
@@ -203,7 +204,7 @@ class Learner:
         return self._compiled(lr)
 
     def _precision(self) -> AbstractContextManager[Any]:
-        if arithmetic(self.spec.training.precision, self.device) == "fp32":
+        if arithmetic(self.spec.training.precision, self.device) != "bf16":
             return nullcontext()
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
 
@@ -220,6 +221,8 @@ class Learner:
                 yield f"{index}/{name}", tensor
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
+        group = self.optimizer.param_groups[0]
+        counts_on_device = group["fused"] or group["capturable"]  # else Adam reads its counter, and would wait for it
         for index, parameter in enumerate(self.parameters):
             prefix = f"adam/{index}/"
             found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -231,7 +234,9 @@ class Learner:
                 )
                 self.optimizer.state[parameter] = {
                     k: v.to(
-                        parameter.device, memory_format=layout if v.dim() == 4 else torch.contiguous_format, copy=True
+                        parameter.device if counts_on_device or k != "step" else "cpu",
+                        memory_format=layout if v.dim() == 4 else torch.contiguous_format,
+                        copy=True,
                     )
                     for k, v in found.items()
                 }

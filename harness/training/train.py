@@ -75,9 +75,9 @@ def train(spec: RunSpec, job: Job) -> None:
         SystemExit: stopped by SIGTERM or SIGINT, after the state was saved.
     """
     training = spec.training
-    settle(training.threads)
+    settle(training.threads, training.precision)
     precision.warn(training.precision, training.device, job.label)
-    with joined(training.processes, training.device) as (world, device), explain_device_errors(job.label):
+    with explain_device_errors(job.label), joined(training.processes, training.device) as (world, device):
         learner = Learner(spec, device, world, _teacher(spec, job, device))
         views = learner.regularizer.views
         rows = world.share(training.batch_size // views)
@@ -159,11 +159,14 @@ def _teacher(spec: RunSpec, job: Job, device: str) -> Teacher | None:
     return load_teacher(spec.network, job.teacher, named[1], device)
 
 
-def settle(threads: int) -> None:
-    """Fix what torch may choose by itself, so that the same spec gives the same bytes on the same machine."""
+def settle(threads: int, asked: precision.Precision = "fp32") -> None:
+    """Fix what torch may choose by itself, so that the same spec gives the same bytes on the same machine.
+
+    Convolutions may use TF32 where the spec says ``tf32``; matrix products never, because the degradation has some.
+    """
     keep_freed_memory()
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = asked == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -110,7 +110,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("training.device", "gpu", "training.device: 'gpu': input should be 'cpu' or 'cuda'"),
         ("training.cuda_graph", True, "training: cuda_graph true: needs device: cuda, not cpu"),
         ("training.prefetch", True, "training: prefetch true: needs device: cuda, not cpu"),
-        ("training.precision", "fp16", "training.precision: 'fp16': input should be 'fp32' or 'bf16'"),
+        ("training.precision", "fp16", "training.precision: 'fp16': input should be 'fp32', 'tf32' or 'bf16'"),
         ("description", None, "description: required, but not given"),
         ("training.schedule", {"periods": [0.1], "restart_weights": [1.0]}, "add up to less than 1"),
     ],

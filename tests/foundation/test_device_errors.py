@@ -24,6 +24,12 @@ from harness.foundation.errors import HarnessError
         (RuntimeError("CUDA driver error: device not ready"), "the GPU failed"),
         (RuntimeError("GET was unable to find an engine to execute this computation"), "the GPU failed"),
         (RuntimeError("No CUDA GPUs are available"), "the GPU failed"),
+        (RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment"), "the GPU failed"),
+        (RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu."), "the GPU failed"),
+        (RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."), "the GPU failed"),
+        (RuntimeError("Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions"), "the GPU failed"),
+        (RuntimeError("NCCL error in: ProcessGroupNCCL.cpp:94, unhandled cuda error"), "the GPU failed"),
+        (RuntimeError("[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=3)"), "the GPU failed"),
         (
             RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
             "out",

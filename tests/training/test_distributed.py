@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from harness.foundation.errors import HarnessError
 from harness.networks.weights import load_weights
 from harness.spec import RunSpec
-from harness.training.distributed import World
+from harness.training.distributed import World, joined
 from harness.training.train import train
 from tests.training.conftest import job, tiny_spec
 
@@ -70,6 +72,38 @@ def load_weights_at_start(spec: RunSpec) -> dict[str, torch.Tensor]:
     from harness.networks.build import build_network
 
     return dict(build_network(spec.network, spec.seed).state_dict())
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What torch is asked for where processes join; there is no GPU to join on."""
+    asked: dict[str, Any] = {}
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: asked.update(device=device))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **options: asked.update(options, backend=backend))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    return asked
+
+
+def test_nccl_is_told_its_device_and_to_be_patient(asked: dict[str, Any]) -> None:
+    with joined(2, "cuda") as (world, device):
+        assert (world, device) == (World(1, 2), "cuda:1")
+    assert asked["backend"] == "nccl"
+    assert asked["device_id"] == asked["device"] == torch.device("cuda:1")
+    assert asked["timeout"].total_seconds() > 24 * 3600  # process 0 may wait for another job's lock, at a barrier
+
+
+def test_a_gpu_that_does_not_start_is_one_line(
+    packs: Path, tmp_path: Path, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(device: torch.device) -> None:
+        raise torch.AcceleratorError("CUDA error: invalid device ordinal\nmore")
+
+    monkeypatch.setattr(torch.cuda, "set_device", refuse)
+    with pytest.raises(HarnessError, match=r"^tiny: the GPU failed \(CUDA error: invalid device ordinal\); the last"):
+        train(tiny_spec(device="cuda", processes=2), job(packs, tmp_path))
 
 
 def test_rows_are_shared_out_completely_and_once() -> None:

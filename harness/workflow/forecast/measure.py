@@ -16,13 +16,12 @@ from harness.experiment import Run
 from harness.foundation import layout
 from harness.spec import RunSpec
 from harness.training.batches import BatchSource
-from harness.training.graph import WARM_UP
+from harness.training.graph import warm_up
 from harness.training.prefetch import ahead
 from harness.training.step import Learner
 from harness.training.train import settle
 from harness.workflow.forecast.rates import Rate, work_of
 
-_WARM_UP = WARM_UP + 1  # steps: a CUDA graph is captured in the last of them
 _FEWEST = 3  # steps that are timed
 _STAND_IN = "embedded_train"
 """Photographs to time with where the training images are not packed yet: the work does not depend on what they show."""
@@ -51,14 +50,14 @@ def measure(runs: Iterable[Run], seconds: float) -> dict[str, Rate]:
 def images_per_second(spec: RunSpec, images: Pack, seconds: float) -> float:
     """Return how many degraded images of ``images`` a run with this spec trains on in a second."""
     training = spec.training
-    settle(training.threads)
+    settle(training.threads, training.precision)
     learner = Learner(spec, training.device)
     views = learner.regularizer.views
     source = BatchSource(images, spec, views, training.device, regularizer=learner.regularizer)
-    steps, start = 0, 0.0
+    steps, start, warm = 0, 0.0, warm_up(training.device)
     with ahead(source, training.device, training.iterations) as batches:
         for iteration in range(1, training.iterations + 1):
-            if iteration == min(_WARM_UP, training.iterations - 1) + 1:
+            if iteration == min(warm, training.iterations - 1) + 1:
                 _wait(training.device)
                 start = time.perf_counter()
             learner.step(iteration, batches.batch(iteration))

@@ -1,0 +1,23 @@
+"""``python -m tests.emulated LIBRARY OUTPUT``: measure every case on the pretended device, and write what was found.
+
+The library has to be there before torch looks for CUDA's, which it does once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from pathlib import Path
+
+
+def main(library: str, output: str) -> None:
+    """Load the device, measure, write JSON."""
+    ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
+    from tests.emulated.cases import measure
+
+    Path(output).write_text(json.dumps(measure()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
