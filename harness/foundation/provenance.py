@@ -35,6 +35,7 @@ _STAGES = {
         "degradations/filters.py",
         "networks/*.py",
         "training/*.py",
+        "regularizers/attached.py",
         "regularizers/base.py",
         "regularizers/batch.py",
         "regularizers/_*.py",
