@@ -105,6 +105,8 @@ def test_two_processes_equal_one(name: str, packs: Path, tmp_path: Path) -> None
     train_in_two(two, packs, tmp_path / "two")
     single, double = (load_weights(tmp_path / part / "run" / "weights.safetensors") for part in ("one", "two"))
     start = load_weights_at_start(one)
-    for key in single:
-        moved = float((single[key] - start[key]).abs().max())
-        assert float((single[key] - double[key]).abs().max()) < 0.02 * moved + 1e-6, key
+    # Of all weights together: where a gradient is rounding alone, Adam's step has either sign.
+    moved, apart = (
+        torch.cat([(single[key] - other[key]).flatten() for key in single]).norm() for other in (start, double)
+    )
+    assert float(apart) < 0.02 * float(moved)

@@ -224,10 +224,10 @@ def _reach(rows: pd.DataFrame) -> list[str]:
         needed = rows.loc[rows["role"] == role, "needed"].to_numpy(np.float64)
         never, far, near = np.isnan(needed), needed > _HOPELESS, needed <= _HOPELESS
         if never.any():
-            which = f"{'all' if never.all() else never.sum()} {role} comparisons"
+            which = f"{'any' if never.all() else never.sum()} of the {role} comparisons"
             notes.append(f"No star is possible for {which}: that takes more than one seed, and more than one image.")
         if far.any():
-            which = f"{'all' if far.all() else far.sum()} {role} comparisons"
+            which = f"{'any' if far.all() else far.sum()} of the {role} comparisons"
             text = (
                 f"where the luck is hardest to judge, less than {needed[far].min():.0f} standard errors are not enough"
             )

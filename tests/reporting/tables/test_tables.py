@@ -86,7 +86,7 @@ def test_one_seed_is_said(tmp_path: Path) -> None:
     assert "over images only" in text
     assert "says anything about other seeds" in text
     assert "hierarchical" not in text
-    assert "No star is possible for all primary comparisons: that takes more than one seed" in text
+    assert "No star is possible for any of the primary comparisons: that takes more than one seed" in text
     assert not re.search(r"\d\]?\*", text.replace("**", "")), "no star"
 
 
