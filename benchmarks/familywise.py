@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.arguments import positive
 from benchmarks.statistics_study import HARD, PLAUSIBLE, Truth
 from harness.foundation.files import write_text
 from harness.foundation.rng import numpy_stream
@@ -171,7 +172,7 @@ def table(cells: Sequence[dict[str, object]]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Simulate all cells, print them and write the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.familywise", description=__doc__)
-    parser.add_argument("--trials", type=int, help=f"tables per cell (default {TRIALS})")
+    parser.add_argument("--trials", type=positive, help=f"tables per cell (default {TRIALS})")
     parser.add_argument("--json", type=Path, help="file for one object per cell")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} tables per cell: under a minute on one core")
     parser.add_argument("--rule", choices=sorted(RULES), default="new", help="the rule in use, or the one before")

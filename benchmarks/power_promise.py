@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.arguments import positive
 from benchmarks.statistics_study import Truth
 from harness.foundation.rng import numpy_stream
 from harness.reporting.statistics import paired as st
@@ -91,7 +92,7 @@ def outcome(truth: Truth, effect: float, trials: int = TRIALS, pilots: int = PIL
 def main(arguments: list[str] | None = None) -> None:
     """Simulate all situations and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.power_promise", description=__doc__)
-    parser.add_argument("--trials", type=int, default=TRIALS, help="experiments per situation")
+    parser.add_argument("--trials", type=positive, default=TRIALS, help="experiments per situation")
     options = parser.parse_args(arguments)
     rows = []
     for truth, effect in SITUATIONS:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.arguments import positive
 from benchmarks.familywise import standardized
 from benchmarks.statistics_study import Truth
 from harness.experiment.stages import SeedsEntry
@@ -132,10 +133,8 @@ def _stopped(values: Floats, truth: Truth, counts: tuple[int, ...], *, spending:
 def main(arguments: list[str] | None = None) -> None:
     """Simulate all cells and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sequential", description=__doc__)
-    parser.add_argument("--trials", type=int, default=TRIALS, help=f"tables per cell (default {TRIALS})")
+    parser.add_argument("--trials", type=positive, default=TRIALS, help=f"tables per cell (default {TRIALS})")
     options = parser.parse_args(arguments)
-    if options.trials < 1:
-        parser.error("--trials: must be 1 or more")
     rows = []
     for truth in CELLS:
         for effects, effect in (("normal", 0.0), ("t3", 0.0), ("lognormal", 0.0), ("normal", 0.1), ("normal", 0.2)):

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.arguments import positive
 from benchmarks.familywise import standardized
 from benchmarks.statistics_study import Truth
 from harness.degradations.fixed import STANDARD
@@ -152,10 +153,10 @@ def shares(truth: Truth, effects: str, trials: int) -> Shares:
 def main(arguments: list[str] | None = None) -> None:
     """Simulate all cells and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_tables", description=__doc__)
-    parser.add_argument("--trials", type=int, default=TRIALS, help=f"tables of each kind and cell (default {TRIALS})")
+    parser.add_argument(
+        "--trials", type=positive, default=TRIALS, help=f"tables of each kind and cell (default {TRIALS})"
+    )
     options = parser.parse_args(arguments)
-    if options.trials < 1:
-        parser.error("--trials: must be 1 or more")
     rows = []
     for truth in CELLS:
         for effects in ("normal", "lognormal"):
