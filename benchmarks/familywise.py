@@ -179,8 +179,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--effects", nargs="+", choices=EFFECTS, default=EFFECTS)
     options = parser.parse_args(arguments)
     trials = options.trials or (QUICK if options.quick else TRIALS)
-    if trials < 1:
-        parser.error("--trials: must be 1 or more")
     cells = [cell(truth, effects, trials, options.rule) for truth in TRUTHS for effects in options.effects]
     print(table(cells))
     if options.json is not None:
