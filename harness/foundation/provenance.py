@@ -68,7 +68,8 @@ def stage_modules(stage: str) -> list[Path]:
         stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate``, ``choose`` or
             ``report``.
     """
-    return sorted({path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)})
+    found = {path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)}
+    return sorted(path for path in found if path.is_file())  # Python puts folders of compiled files beside sources
 
 
 def code_digest(modules: list[Path]) -> str:

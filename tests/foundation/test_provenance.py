@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from harness.foundation.provenance import (
     stage_modules,
     versions,
 )
+from tests.conftest import ROOT
 from tools import architecture
 
 STARTS = {
@@ -55,9 +57,15 @@ def names(stage: str) -> set[str]:
     return {path.relative_to(PACKAGE).as_posix() for path in stage_modules(stage)}
 
 
-@pytest.mark.parametrize("stage", ["pack", "benchmark", "train", "evaluate", "choose", "report"])
-def test_every_listed_file_exists(stage: str) -> None:
-    assert all(path.is_file() for path in stage_modules(stage))
+@pytest.mark.parametrize("stage", ["pack", "benchmark", "degrade", "train", "evaluate", "choose", "report"])
+def test_what_python_compiles_beside_the_sources_counts_for_nothing(stage: str) -> None:
+    code = (
+        "import compileall, sys; from harness.foundation.provenance import PACKAGE, code_digest, stage_modules as m; "
+        "before = code_digest(m(sys.argv[1])); compileall.compile_dir(PACKAGE, quiet=1); "
+        "print((PACKAGE / 'reporting/templates/__pycache__').is_dir(), before == code_digest(m(sys.argv[1])))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, stage], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "True True\n"
     assert "foundation/rng.py" in names(stage)
 
 

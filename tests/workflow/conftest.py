@@ -140,8 +140,8 @@ def install(root: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a user without data sets, GPU or settings."""
-    dropped = ("HARNESS_", "PYTEST_", "SNAKEMAKE_", "PYTHONPATH")
+    """Return the environment of a user without data sets, GPU or settings, where Python keeps what it compiled."""
+    dropped = ("HARNESS_", "PYTEST_", "SNAKEMAKE_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "CUDA_VISIBLE_DEVICES": ""}
 

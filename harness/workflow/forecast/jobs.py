@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.foundation.project import ROOT
 
 _COUNT = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+_NO_REASON = ("Using workflow specific profile", 'File "')
 _TRAINED = re.compile(r"-m harness train .*?--run (\S+)")
 
 
@@ -35,8 +36,9 @@ def dry_run(experiment: Path) -> Jobs:
     command += [str(experiment), "--directory", str(Path.cwd()), "--dry-run", "--printshellcmds", "--nocolor"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        return Jobs({}, frozenset(), said[-1] if said else f"snakemake ended with status {done.returncode}")
+        said = [line.strip() for line in (done.stderr + done.stdout).splitlines()]
+        told = [line for line in said if line and not line.startswith(_NO_REASON)]
+        return Jobs({}, frozenset(), told[-1] if told else f"snakemake ended with status {done.returncode}")
     return parse(done.stdout + done.stderr)
 
 
