@@ -71,10 +71,10 @@ def conditions(plans: Sequence[AnyPlan], device: str) -> dict[str, Tensor]:
     """
     parts = [_conditions(one) for one in plans]
     names = list(parts[0])
-    host = torch.from_numpy(np.stack([np.concatenate([part[name] for part in parts]) for name in names]))
+    host = torch.from_numpy(np.stack([np.concatenate([part[name] for part in parts]) for name in names])).float()
     if device != "cpu":
         host = host.pin_memory()
-    return dict(zip(names, host.float().to(device, non_blocking=True), strict=True))
+    return dict(zip(names, host.to(device, non_blocking=True), strict=True))
 
 
 def _conditions(one: AnyPlan) -> dict[str, npt.NDArray[np.float64]]:

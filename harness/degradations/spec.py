@@ -187,6 +187,11 @@ class GaussianNoiseSpec(_Frozen):
         _check_range("sigma", self.sigma)
         return self
 
+    @property
+    def fixed(self) -> bool:
+        """Whether all images are degraded alike."""
+        return self.sigma[0] == self.sigma[1]
+
 
 TrainingDegradation = SecondOrderSpec | GaussianNoiseSpec
 """What a run may train on."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.degradations.spec import GaussianNoiseSpec
 from harness.experiment.catalogues import Catalogues, VariantEntry
 from harness.experiment.defaults import completed
 from harness.experiment.file import ExperimentFile
@@ -195,6 +196,11 @@ class Spanner:
         if training.pool and uses_degradation(regularizer.regularizer):
             problem = f"{who} asks how each image was degraded, which a pool does not keep; leave pool out"
             raise mistake(self._path, "training.pool", f"{training.pool}: {problem}")
+        degradation = training.degradation
+        alike = isinstance(degradation, GaussianNoiseSpec) and degradation.fixed
+        if alike and uses_degradation(regularizer.regularizer):
+            problem = f"{who} tells images apart by their degradation, but all are degraded alike; give a range"
+            raise mistake(self._path, "training.degradation", problem)
         fewest = least_ground_truths(regularizer.regularizer, regularizer.options)
         if training.batch_size // seen < fewest:
             problem = f"{who} does nothing to fewer than {fewest} ground truths; make it at least {fewest * seen}"

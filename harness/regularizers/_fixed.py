@@ -10,6 +10,18 @@ from torch import Tensor
 from harness.foundation.rng import Draws
 
 
+def in_place(held: Tensor | None, values: Tensor) -> Tensor:
+    """Return ``values`` in the tensor that held those of the step before, as a captured step reads it there.
+
+    Args:
+        held: that tensor; None before the first step.
+        values: of the coming step. A tensor of another shape takes the place of the one that was held.
+    """
+    if held is None or held.shape != values.shape:
+        return values
+    return held.copy_(values, non_blocking=True)
+
+
 class Shared:
     """A few numbers that all images of a step share: a fixed tensor, written on the host's side of each step."""
 
@@ -22,10 +34,7 @@ class Shared:
         host = torch.tensor(values, dtype=self._dtype)
         if device != "cpu":
             host = host.pin_memory()
-        if self._tensor is None or self._tensor.shape != host.shape:
-            self._tensor = host.to(device, non_blocking=True, copy=True)
-        else:
-            self._tensor.copy_(host, non_blocking=True)
+        self._tensor = in_place(self._tensor, host.to(device, non_blocking=True))
 
     @property
     def tensor(self) -> Tensor:

@@ -81,7 +81,7 @@ class Mixing:
         _, ratio, top, left, *_ = self._numbers.tensor
         axes = []
         for length, pixels, place in zip(images.shape[2:], side, (top, left), strict=True):
-            extent = (pixels * ratio).floor()
+            extent = (pixels * ratio).floor().clamp(1, max(1, pixels - 1))  # neither nothing nor the whole image
             first = (place * (pixels - extent + 1)).floor()
             number = torch.arange(length, device=images.device) // (length // pixels)
             axes.append((number >= first) & (number < first + extent))

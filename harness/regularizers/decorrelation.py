@@ -43,8 +43,8 @@ class Decorrelation(Regularizer):
 
     @property
     def least_ground_truths(self) -> int:
-        """Two: over a single one nothing varies, and the penalty is a constant."""
-        return 2
+        """Three: two standardized numbers are 1 and -1 whatever they were, and the penalty is a constant."""
+        return 3
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Keep what passes the blocks."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_NOISE = {"gaussian": 30.0, "poisson": 3.0}  # what counts as 1, in levels of 255 and as a scale
+
+
 class DegradationWeightedOptions(OptionsModel):
     """``sharpness``: how much the weights differ."""
 
@@ -56,17 +59,19 @@ def strength(batch: Batch) -> Tensor:
     """Return how strongly each image was degraded, (N,) in [0, 1]: a fixed scale, so that no image depends on others.
 
     Blur of 3 pixels, Gaussian noise of 30 levels, Poisson noise of scale 3 and JPEG of quality 30 count as 1, the ends
-    of the ranges of Real-ESRGAN; the mean over the parts that the degradation has.
+    of the ranges of Real-ESRGAN; the mean over blur, noise (of either kind) and compression of all stages.
     """
     import torch
 
-    ends = {"blur": 3.0, "gaussian": 30.0, "poisson": 3.0}
-    found = {}
+    noises: dict[str, list[Tensor]] = {}
+    parts: list[Tensor] = []
     for name, values in batch.degradation.items():
-        kind = name[:-1]
-        if kind in ends:
-            found[name] = (values / ends[kind]).clamp(0, 1)
+        kind, stage = name[:-1], name[-1]
+        if kind in _NOISE:
+            noises.setdefault(stage, []).append((values / _NOISE[kind]).clamp(0, 1))
+        elif kind == "blur":
+            parts.append((values / 3).clamp(0, 1))
         elif kind == "jpeg":
-            found[name] = ((100 - values) / 70).clamp(0, 1)
-    stacked = torch.stack(list(found.values()))
-    return stacked.mean(0)
+            parts.append(((100 - values) / 70).clamp(0, 1))
+    parts += [torch.stack(kinds).amax(0) for kinds in noises.values()]  # an image has one kind, the other is 0
+    return torch.stack(parts).mean(0)

@@ -59,12 +59,10 @@ class FeatureNoise(Regularizer):
         """Draw n of all taps."""
         import torch
 
+        from harness.regularizers._fixed import in_place
+
         uniform = self._draws().uniform("feature_noise", sum(self._channels))
-        noise = torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6))
-        if self._noise is None or self._noise.shape != noise.shape:
-            self._noise = noise
-        else:
-            self._noise.copy_(noise)
+        self._noise = in_place(self._noise, torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6)))
 
     def _disturb(self, index: int, features: Tensor) -> Tensor:
         from harness.networks.taps import per_channel

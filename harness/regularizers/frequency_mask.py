@@ -9,6 +9,7 @@ with it). Clipped to [0, 1] here, because degradations begin at images.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from harness.foundation.rng import Draws
 from harness.regularizers.base import OptionsModel, Regularizer
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -41,7 +43,7 @@ class FrequencyMask(Regularizer):
         numbers = draws.uniform("frequency_mask", 3)
         removed = self._removed(numbers[:, :2], height, width, draws)
         removed &= (numbers[:, 2] < self.options.share)[:, None, None]
-        down, across = dct_matrix(height).to(images.device), dct_matrix(width).to(images.device)
+        down, across = (dct_matrix(side, images.device) for side in (height, width))
         spectrum = (down @ images @ across.T).masked_fill(removed[:, None], 0)
         return (down.T @ spectrum @ across).clamp(0, 1)
 
@@ -59,8 +61,9 @@ class FrequencyMask(Regularizer):
         return (radius > bounds[:, 0, None, None]) & (radius < bounds[:, 1, None, None])
 
 
-def dct_matrix(size: int) -> Tensor:
-    """Return the orthonormal DCT-II as a matrix (size, size): row k is the k-th cosine."""
+@lru_cache(maxsize=8)
+def dct_matrix(size: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the orthonormal DCT-II as a matrix (size, size) on a device: row k is the k-th cosine."""
     import math
 
     import torch
@@ -68,4 +71,4 @@ def dct_matrix(size: int) -> Tensor:
     place = torch.arange(size, dtype=torch.float64)
     matrix = torch.cos(math.pi / size * (place[None] + 0.5) * place[:, None]) * math.sqrt(2 / size)
     matrix[0] /= math.sqrt(2)
-    return matrix.float()
+    return matrix.float().to(device)

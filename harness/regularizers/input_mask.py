@@ -27,13 +27,13 @@ class InputMaskOptions(OptionsModel):
 
     Attributes:
         low, high: p is uniform between them; the release has 0.8 to 0.9.
-        fill: value of a hidden pixel, in units of [0, 1] images; the release has -0.1.
+        fill: value of a hidden place; by default -0.1 in [0, 1] images, as in the release, and 0 among features.
         at: ``image``, the network's input, or ``first``, the output of the first convolution.
     """
 
     low: float = Field(default=0.8, ge=0, le=1)
     high: float = Field(default=0.9, gt=0, le=1)
-    fill: float = -0.1
+    fill: float | None = None
     at: Literal["image", "first"] = "image"
 
     @model_validator(mode="after")
@@ -67,12 +67,11 @@ class InputMask(Regularizer):
 
     def set_progress(self, fraction: Fraction) -> None:
         """Draw p of each image and the numbers of its pixels."""
+        from harness.regularizers._fixed import in_place
+
         low, high = self.options.low, self.options.high
         rates = self._draws().uniform("input_mask/rate").mul_(high - low).add_(low)
-        if self._rates is None or self._rates.shape != rates.shape:
-            self._rates = rates
-        else:
-            self._rates.copy_(rates)
+        self._rates = in_place(self._rates, rates)
         self._fields.draw(self._draws())
 
     def batch(self, batch: Batch) -> Batch:
@@ -83,4 +82,5 @@ class InputMask(Regularizer):
         assert self._rates is not None
         numbers = self._fields.like(images)
         hidden = numbers < self._rates.view(-1, *[1] * (numbers.dim() - 1))
-        return images.masked_fill(hidden, self.options.fill)
+        default = 0.0 if self.options.at == "first" else -0.1
+        return images.masked_fill(hidden, default if self.options.fill is None else self.options.fill)

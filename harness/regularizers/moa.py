@@ -50,7 +50,11 @@ class Moa(Regularizer):
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
         """Prepare the augmentations; no hooks are needed."""
-        self._draws = draws
+        import torch
+
+        from harness.regularizers._fixed import Shared
+
+        self._draws, self._order = draws, Shared(torch.int64)
         self._parts: dict[str, Regularizer] = {
             "mixup": Mixup(MixupOptions()),
             "cutout": Cutout(CutoutOptions()),
@@ -68,14 +72,15 @@ class Moa(Regularizer):
         chosen = names[int(generator.integers(len(names)))]
         self._chosen = chosen if generator.random() < self.options.probability else "none"
         self._weight = float(generator.uniform(self.options.blend, 1))
-        self._order = generator.permutation(3).tolist()
+        self._order.write(generator.permutation(3).tolist(), self._draws().device)
         if self._chosen in self._parts:
             self._parts[self._chosen].set_progress(fraction)
 
     def batch(self, batch: Batch) -> Batch:
         """Augment inputs and targets."""
         if self._chosen == "rgb":
-            return replace(batch, lr=batch.lr[:, self._order], target=batch.target[:, self._order])
+            order = self._order.tensor
+            return replace(batch, lr=batch.lr[:, order], target=batch.target[:, order])
         if self._chosen == "blend":
             colour = self._draws().uniform("moa/colour", 3)[:, :, None, None]
             lr, target = (one.lerp(colour, 1 - self._weight) for one in (batch.lr, batch.target))

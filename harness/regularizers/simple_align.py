@@ -81,12 +81,11 @@ class SimpleAlign(Regularizer):
         """Draw w and b of each pair, into tensors that stay where they are."""
         if not (self.uses_features and self.options.rff):
             return
+        from harness.regularizers._fixed import in_place
+
         scale, shift = fourier_parameters(self._draws, self._channels)
-        if self._phases is None or self._phases[0].shape != scale.shape:
-            self._phases = scale, shift
-        else:
-            self._phases[0].copy_(scale)
-            self._phases[1].copy_(shift)
+        held = self._phases or (None, None)
+        self._phases = in_place(held[0], scale), in_place(held[1], shift)
 
     def penalty(self, features: Tensor | None) -> Tensor | None:
         """Return the penalty, in float32 whatever the precision of the network.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from harness.foundation.errors import HarnessError
 from harness.regularizers.base import DrawsSource, OptionsModel, Regularizer
 
 if TYPE_CHECKING:
@@ -37,27 +38,32 @@ class StochasticDepth(Regularizer):
     _factors: Tensor | None = None
 
     def attach(self, network: nn.Module, taps: Taps, draws: DrawsSource) -> None:
-        """Put a hook at the output of each block's residual branch."""
+        """Put a hook at the output of each block's residual branch.
+
+        Raises:
+            HarnessError: a single block, whose rate would be 0.
+        """
+        import torch
+
         self._draws = draws
         count = len(taps.points("branches"))
         if self.options.first == "paper":
-            self._rates = [self.options.rate * (index + 1) / count for index in range(count)]
+            rates = [self.options.rate * (index + 1) / count for index in range(count)]
         else:
-            self._rates = [self.options.rate * index / max(1, count - 1) for index in range(count)]
+            rates = [self.options.rate * index / max(1, count - 1) for index in range(count)]
+        if not any(rates):
+            raise HarnessError(
+                "stochastic_depth: first: 'zero': the network has one block, which would never be left out; use paper"
+            )
+        self._rates = torch.tensor(rates, device=next(network.parameters()).device)
         self._handles.append(taps.apply("branches", self._drop))
 
     def set_progress(self, fraction: Fraction) -> None:
         """Draw which branches each image goes through."""
-        import torch
+        from harness.regularizers._fixed import in_place
 
         numbers = self._draws().uniform("stochastic_depth", len(self._rates))
-        rates = torch.tensor(self._rates)
-        rates = rates.to(numbers.device) if numbers.device.type == "cpu" else rates.pin_memory().to(numbers.device)
-        factors = (numbers >= rates) / (1 - rates)
-        if self._factors is None or self._factors.shape != factors.shape:
-            self._factors = factors
-        else:
-            self._factors.copy_(factors)
+        self._factors = in_place(self._factors, (numbers >= self._rates) / (1 - self._rates))
 
     def _drop(self, index: int, features: Tensor) -> Tensor:
         assert self._factors is not None

@@ -26,7 +26,7 @@ from harness.experiment import load_experiment
 from harness.experiment.catalogues import Catalogues
 from harness.foundation.rng import numpy_stream
 from harness.networks.build import build_network
-from harness.regularizers import resolve_options
+from harness.regularizers import load_regularizer, resolve_options, teacher_of
 from harness.spec import RegularizerSpec, RunSpec, SetSpec, TrainingSpec
 from harness.training import step
 from harness.training.batches import BatchSource, prepare
@@ -55,10 +55,18 @@ def measure() -> dict[str, Found]:
 
 
 def specs() -> dict[str, RunSpec]:
-    """The runs by name: the paper's baseline, every variant of the demo, each class of networks, further options."""
+    """The runs by name: the paper's baseline, all variants of demo and zoo, each class of networks, further options.
+
+    Not those that learn from a teacher, whose weights are a run's.
+    """
     demo = {run.variant: run.spec for run in load_experiment(ROOT / "configs/experiments/demo.yaml").runs}
     found = {"paper": bench_spec("baseline", "cuda"), "paper_bf16": bench_spec("baseline", "cuda", "bf16")}
     found |= {f"demo_{variant}": _on_cuda(spec) for variant, spec in demo.items()}
+    zoo = {run.variant: run.spec for run in load_experiment(ROOT / "configs/experiments/zoo_demo.yaml").runs}
+    for variant, spec in zoo.items():
+        if variant not in demo and teacher_of(spec.regularizer) is None:
+            captured = load_regularizer(spec.regularizer.regularizer).graph_safe
+            found[f"zoo_{variant}"] = _on_cuda(spec, cuda_graph=captured)
     found |= {name: network_spec(name, "cuda", 2, 64) for name in ("rrdb_small", "swinir_small")}
     plain = found["demo_baseline"]
     found["small_patches"] = _on_cuda(plain, crop=32, patch=32)  # smaller than the largest kernels

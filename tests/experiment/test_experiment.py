@@ -124,6 +124,14 @@ def test_a_mistake_is_one_line(tmp_path: Path, place: str, value: Any, expected:
     assert "\n" not in message
 
 
+def test_a_method_that_tells_images_apart_needs_some_that_differ(tmp_path: Path) -> None:
+    data = yaml.safe_load((ROOT / "configs/experiments/denoise_demo.yaml").read_text())
+    data["variants"] = ["baseline", "degradation_weighted"]
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(HarnessError, match="training.degradation: .* but all are degraded alike; give a range"):
+        load_experiment(tmp_path / "x.yaml")
+
+
 def test_odd_batch_for_two_views(tmp_path: Path) -> None:
     data = changed("variants", ["baseline", "simple_align"])
     data["training"]["batch_size"] = 7

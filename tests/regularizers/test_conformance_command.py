@@ -30,7 +30,7 @@ PLANTED = {
     "Flipped": "an image's noise depends on which others are in the batch; use draws().uniform or .bulk by row",
     "Rolled": "an image's noise depends on which others are in the batch; use draws().uniform or .bulk by row",
     "Normalized": "an image's noise depends on which others are in the batch; use draws().uniform or .bulk by row",
-    "Nothing": "it does nothing: at iterations 1, 50, 100 of 100 loss and gradients are the plain network's; is a "
+    "Nothing": "it does nothing: at iterations 1, 50, 100 of 100 gradients and output are the plain network's; is a "
     "member misspelt, or an option 0?",
     "OfOne": "with 1 ground truth in a batch it does nothing and would be the baseline under another name; override "
     "least_ground_truths",

@@ -19,6 +19,8 @@ PLANTED = {
     "GlobalNoise": "batch draws from a global random state; draw from draws() in set_progress, or resumed runs differ",
     "Mixed": "batch makes an image of others of the batch; say mixes_rows = True, and find them by their rows with "
     "global_batch",
+    "ConstantPenalty": "no gradient flows from penalty: the loss changes and nothing learns; do not detach or call "
+    "item()",
     "LossOfEach": "loss returns torch.float32 of shape (4,); return a float32 tensor without dimensions",
     "LossNotANumber": "loss returns nan at iteration 1 of 100; guard divisions and roots",
     "LossDetached": "no gradient flows from loss: nothing learns from the images; do not detach or call item()",

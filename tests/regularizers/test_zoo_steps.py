@@ -10,9 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.experiment.catalogues import Catalogues
+from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
+from harness.networks.build import build_network
+from harness.networks.taps import Taps
 from harness.regularizers import Batch, build_regularizer
 from harness.regularizers.attached import Attached as Step
+from harness.regularizers.degradation_weighted import strength
 from harness.spec import RegularizerSpec
 from tests.regularizers.helpers import SEED, SMALL, Attached, images
 
@@ -125,3 +130,20 @@ def test_decorrelation_is_barlow_at_every_block(network: str) -> None:
     expected = [naive_barlow(one[:4], one[4:], 0.1) for one in pooled]
     penalty = attached.regularizer.penalty(None)
     assert float(penalty.detach()) == pytest.approx(0.5 * sum(expected) / len(expected), rel=2e-3)
+
+
+def test_noise_of_either_kind_counts_as_noise() -> None:
+    ends = {"blur": 3.0, "jpeg": 30.0, "gaussian": 30.0, "poisson": 0.0}
+    numbers = {f"{name}{stage}": torch.full((2,), value) for name, value in ends.items() for stage in (1, 2)}
+    numbers["gaussian2"], numbers["poisson2"] = torch.tensor([0.0, 0.0]), torch.tensor([3.0, 1.5])
+    batch = Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), numbers)
+    assert strength(batch).tolist() == pytest.approx([1.0, 5.5 / 6])
+
+
+def test_stochastic_depth_of_one_block_that_is_never_left_out_is_refused() -> None:
+    network = Catalogues.load().networks["srresnet_small"].network
+    spec = network.model_copy(update={"arguments": {**network.arguments, "num_block": 1}})
+    built = build_network(spec, 0)
+    regularizer = build_regularizer(RegularizerSpec(regularizer="stochastic_depth", options={"first": "zero"}))
+    with pytest.raises(HarnessError, match="the network has one block, which would never be left out"):
+        regularizer.attach(built, Taps(built, spec.taps), lambda: Draws(0, 1, 0, [0]))

@@ -31,8 +31,8 @@ def does_something(case: Case) -> Iterator[str]:
     if not acts:
         if regularizer.views == 1:
             yield (
-                f"it does nothing: at iterations {', '.join(map(str, MOMENTS))} of {ITERATIONS} loss and gradients are "
-                "the plain network's; is a member misspelt, or an option 0?"
+                f"it does nothing: at iterations {', '.join(map(str, MOMENTS))} of {ITERATIONS} gradients and "
+                "output are the plain network's; is a member misspelt, or an option 0?"
             )
     elif not disturbs and not _acts(case, range(least))[0]:
         yield (
@@ -57,7 +57,7 @@ def penalty_is_a_scalar(case: Case) -> Iterator[str]:
             shape = tuple(penalty.shape)
             yield f"penalty returns {penalty.dtype} of shape {shape}; return a float32 tensor without dimensions"
             return
-        learns.append(penalty.requires_grad)
+        learns.append(penalty.requires_grad and _teaches(penalty, trial))
     if learns and not any(learns):
         yield "no gradient flows from penalty: the loss changes and nothing learns; do not detach or call item()"
 
@@ -86,6 +86,12 @@ def parameters_are_yielded(case: Case) -> Iterator[str]:
             yield f"no gradient reaches {_name_of(parameter, trial.regularizer)}, which parameters() yields"
 
 
+def _teaches(penalty: Tensor, trial: Trial) -> bool:
+    """Whether any parameter has a gradient of it that is not 0."""
+    found = torch.autograd.grad(penalty, list(trial.parameters), allow_unused=True)
+    return any(gradient is not None and bool(gradient.any()) for gradient in found)
+
+
 def global_states() -> tuple[Any, ...]:
     """Return the states of the generators that everybody shares: torch's, NumPy's, Python's."""
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
@@ -102,8 +108,8 @@ def _acts(case: Case, truths: range) -> tuple[bool, bool]:
 
 
 def _differs(one: Step, plain: Step) -> bool:
-    """Whether loss or gradients of the network differ by more than rounding."""
-    pairs = list(zip([one.loss, *one.gradients], [plain.loss, *plain.gradients], strict=False))
+    """Whether gradients of the network differ by more than rounding; a loss that differs alone teaches nothing."""
+    pairs = list(zip(one.gradients, plain.gradients, strict=False))
     scale = max(float(b.abs().max()) for _, b in pairs if b is not None)
     return any(
         (a is None) != (b is None)

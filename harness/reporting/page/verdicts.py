@@ -87,8 +87,12 @@ def _claim(row: dict[Hashable, Any], study: Study, label: MetricLabel) -> str:
 
 
 def _reach(row: dict[Hashable, Any], label: MetricLabel) -> str:
-    if not np.isfinite(row["detectable"]):
+    if row["difference"] == row["low"] == row["high"] == 0:
+        return "It is identical to it on every image and seed: the method did nothing."
+    if row["seeds"] == 1:
         return "No training was repeated, so nothing is known about other seeds, and nothing can be claimed."
+    if not np.isfinite(row["detectable"]):
+        return "These seeds and images cannot tell what others would give: nothing can be claimed."
     unit = f" {label.unit}" if label.unit else ""
     return (
         f"With these seeds and images a true difference of {label.value(row['detectable'])}{unit} would have been "
