@@ -87,8 +87,8 @@ def evaluate_checkpoint(
 
     Returns:
         One row per image and metric, with the columns :data:`COLUMNS`; of a network that draws random numbers one for
-        each seed and way to run it, and one for their mean: :mod:`harness.evaluation.passes`. An image that fails has the status "failed" and
-        no value; PSNR of identical images is infinite. ``attrs`` holds :data:`UNREADABLE`.
+        each seed and way to run it, and one for their mean: :mod:`harness.evaluation.passes`. An image that fails has
+        the status "failed" and no value; PSNR of identical images is infinite. ``attrs`` holds :data:`UNREADABLE`.
 
     Raises:
         HarnessError: a benchmark or a metric's weight file is missing, a metric is unknown, memory does not suffice,

@@ -85,7 +85,7 @@ def _check_arguments(network_class: type[nn.Module], spec: NetworkSpec) -> None:
 
 
 def _named_arguments(network_class: type[nn.Module]) -> dict[str, Any]:
-    """Return the arguments of a class with their defaults; where it hands others on (``**kwargs``), its parent's too."""
+    """Return the arguments of a class with their defaults; with ``**kwargs`` those of its parent, too."""
     parameters: Mapping[str, inspect.Parameter] = inspect.signature(network_class).parameters
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     named: dict[str, Any] = {name: p.default for name, p in parameters.items() if p.kind not in variadic}
