@@ -1,4 +1,4 @@
-"""Networks that draw random numbers at test time: the attention mask of Masked Image Training, and what is said of it."""
+"""Networks that draw random numbers at test time: the attention mask, and what is said of such a network."""
 
 from __future__ import annotations
 
