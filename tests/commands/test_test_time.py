@@ -1,4 +1,4 @@
-"""A network of one's own that draws at test time, from the command line to the tables: both ways to run it are shown."""
+"""A network of one's own that draws at test time, from the command line to the tables: both ways are shown."""
 
 from __future__ import annotations
 
