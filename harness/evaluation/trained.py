@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from harness.evaluation.passes import Passes
 from harness.evaluation.references import UNTRAINED_SEED, ReferenceMethod
 from harness.evaluation.upscalers import NetworkUpscaler, ReferenceUpscaler, Upscaler
 from harness.foundation.sums import check
@@ -40,8 +41,8 @@ def untrained_network(spec: NetworkSpec, threads: int = 1) -> nn.Module:
     return build_network(spec, UNTRAINED_SEED).eval()
 
 
-def control_upscaler(control: ReferenceMethod, scale: int) -> Upscaler:
-    """Return a reference ready to run, on the CPU."""
+def control_upscaler(control: ReferenceMethod, scale: int, passes: Passes | None = None) -> Upscaler:
+    """Return a reference ready to run, on the CPU; ``passes`` is for a network that draws random numbers."""
     if control.spec is None:
         return ReferenceUpscaler(control.name, scale)
-    return NetworkUpscaler(untrained_network(control.spec), scale, "cpu")
+    return NetworkUpscaler(untrained_network(control.spec), scale, "cpu", passes)

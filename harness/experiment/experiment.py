@@ -128,7 +128,11 @@ class Experiment:
         sets += [
             SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
         ]
-        return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version)
+        listed = self.catalogues.networks
+        test_time = {name: passes for name in self.file.networks if (passes := listed[name].test_time)}
+        return EvaluationSpec(
+            sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version, test_time=test_time
+        )
 
     @cached_property
     def metric_files(self) -> tuple[Path, ...]:
@@ -159,7 +163,10 @@ class Experiment:
 
     def _external(self, name: str, entry: ExternalEntry) -> ExternalModel:
         try:
-            return resolve_external(name, entry, self.catalogues.networks, weights_folder(self.file.weights_root))
+            model = resolve_external(name, entry, self.catalogues.networks, weights_folder(self.file.weights_root))
+            if model.passes and model.network not in self.file.networks:
+                raise HarnessError(f"network {model.network!r}: draws at test time; name it under networks too")
+            return model
         except HarnessError as error:
             raise HarnessError(f"{self.path}: external.{name}: {error}") from error
 
