@@ -185,6 +185,10 @@ class NetworkEntry(NetworkSpec):
         """The network alone, as it stands in the spec of a run."""
         return NetworkSpec.model_validate(self.model_dump(exclude={"performance", "test_time"}))
 
+    def channels_last(self, device: Literal["cpu", "cuda"], precision: str) -> bool:
+        """Return whether the network is the faster for it."""
+        return bool(self.defaults(device, precision).get("channels_last", False))
+
     def defaults(self, device: Literal["cpu", "cuda"], precision: str) -> dict[str, Any]:
         """Return the options that the entry gives for a device and a precision of the training, by name."""
         found: dict[str, Any] = {}

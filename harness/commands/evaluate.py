@@ -98,7 +98,7 @@ def _evaluate_own(
                 rows = evaluate_reference(control.name, spec.sets, benchmarks, spec.scale, weights_root)
             else:
                 method = Method(control.network, control.name, "reference")
-                network = untrained_network(control.spec, threads)
+                network = untrained_network(control.spec, threads, loaded.evaluates_channels_last(control.network))
                 rows = evaluate_checkpoint(
                     network,
                     method,
@@ -116,7 +116,8 @@ def _evaluate_own(
         else:
             chosen = find_run(loaded, str(run))
             place = chosen.name
-            network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
+            weights = layout.run(place) / "weights.safetensors"
+            network = load_network(chosen.spec, weights, threads, loaded.evaluates_channels_last(chosen.network))
             method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
             passes = spec.test_time.get(chosen.network)
             rows = evaluate_checkpoint(

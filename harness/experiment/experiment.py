@@ -156,6 +156,10 @@ class Experiment:
         """Return the kind of a dataset: ``benchmark``, ``embedded``, ``real_paired``, ..."""
         return self.catalogues.datasets[dataset].kind
 
+    def evaluates_channels_last(self, network: str) -> bool:
+        """Return whether a network is evaluated in channels_last: on a CPU, where its entry says so of float32."""
+        return self.training.device == "cpu" and self.catalogues.networks[network].channels_last("cpu", "fp32")
+
     @property
     def needs_gpu(self) -> bool:
         """Whether training is asked to run on CUDA devices."""
