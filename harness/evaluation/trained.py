@@ -50,5 +50,6 @@ def control_upscaler(control: ReferenceMethod, scale: int, passes: Passes | None
 
 
 def _laid_out(network: nn.Module, channels_last: bool) -> nn.Module:
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    return network.to(memory_format=layout).eval()
+    if channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval()
