@@ -167,7 +167,9 @@ class Regularized:
     def _check_sizes(self, batch_size: int) -> None:
         least = max(1, self.regularizer.least_ground_truths) * self.views
         if process_count() > 1:
-            raise HarnessError(f"regularizer {self._name}: Regularized works in one process; use `harness train`")
+            raise HarnessError(
+                f"regularizer {self._name}: Regularized works in one process; several share a batch in training"
+            )
         if batch_size < least or batch_size % self.views:
             multiple = f"a multiple of {self.views} views, and " if self.views > 1 else ""
             raise HarnessError(
