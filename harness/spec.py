@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
 from harness.foundation.files import content_hash
@@ -128,14 +128,45 @@ class PerformanceSpec(StrictModel):
     prefetch: bool = False
 
 
-class NetworkEntry(NetworkSpec):
-    """An entry of ``configs/networks.yaml``: a network, and what makes its training fast.
+class PassesSpec(StrictModel):
+    """What is measured of a network that draws random numbers at test time: single passes, and means of several.
 
     Attributes:
+        passes: how many outputs a mean is of, before it is rounded to 8 bit.
+        seeds: of the random numbers; ``n`` stands for 0 to n - 1. Each gives a single pass and a mean; tables show the
+            average over them, and how far they lie apart.
+    """
+
+    passes: int = Field(ge=2, le=1000)
+    seeds: tuple[int, ...] = Field(min_length=1, max_length=1000)
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _counted(cls, seeds: Any) -> Any:
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            return tuple(range(min(seeds, 1001)))  # one more than there may be
+        return tuple(seeds) if isinstance(seeds, list) else seeds
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        for seed in seeds:
+            if seed < 0 or seeds.count(seed) > 1:
+                raise ValueError(f"{seed}: {'must not be negative' if seed < 0 else 'given twice'}")
+        return seeds
+
+
+class NetworkEntry(NetworkSpec):
+    """An entry of ``configs/networks.yaml``: a network, what is measured of it, and what makes its training fast.
+
+    Attributes:
+        test_time: of a network that draws random numbers at test time too. No training asks for it, so it is part of
+            what names metrics and not of a run's spec.
         performance: device to measured defaults of the training's options, for experiments that leave these out.
             ``cpu_bf16`` holds what differs from ``cpu`` where the precision is bf16.
     """
 
+    test_time: PassesSpec | None = None
     performance: dict[Literal["cpu", "cpu_bf16", "cuda"], PerformanceSpec] = {
         "cpu_bf16": PerformanceSpec(channels_last=True),
         "cuda": PerformanceSpec(channels_last=True, prefetch=True),
@@ -152,7 +183,11 @@ class NetworkEntry(NetworkSpec):
     @property
     def network(self) -> NetworkSpec:
         """The network alone, as it stands in the spec of a run."""
-        return NetworkSpec.model_validate(self.model_dump(exclude={"performance"}))
+        return NetworkSpec.model_validate(self.model_dump(exclude={"performance", "test_time"}))
+
+    def channels_last(self, device: Literal["cpu", "cuda"], precision: str) -> bool:
+        """Return whether the network is the faster for it."""
+        return bool(self.defaults(device, precision).get("channels_last", False))
 
     def defaults(self, device: Literal["cpu", "cuda"], precision: str) -> dict[str, Any]:
         """Return the options that the entry gives for a device and a precision of the training, by name."""
@@ -291,11 +326,15 @@ class SetSpec(StrictModel):
 
 
 class EvaluationSpec(StrictModel):
-    """What is measured of one checkpoint: its hash names the metrics file."""
+    """What is measured of one checkpoint: its hash names the metrics file.
+
+    ``test_time`` holds, by name, the networks that draw random numbers at test time.
+    """
 
     sets: tuple[SetSpec, ...]
     scale: int = Field(gt=0)
     benchmark: str
+    test_time: dict[str, PassesSpec] = Field(default={}, exclude_if=_unless({}))
 
     @cached_property
     def hash(self) -> str:

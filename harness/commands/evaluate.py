@@ -98,8 +98,17 @@ def _evaluate_own(
                 rows = evaluate_reference(control.name, spec.sets, benchmarks, spec.scale, weights_root)
             else:
                 method = Method(control.network, control.name, "reference")
-                network = untrained_network(control.spec, threads)
-                rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, "cpu", weights_root)
+                network = untrained_network(control.spec, threads, loaded.evaluates_channels_last(control.network))
+                rows = evaluate_checkpoint(
+                    network,
+                    method,
+                    spec.sets,
+                    benchmarks,
+                    spec.scale,
+                    "cpu",
+                    weights_root,
+                    passes=spec.test_time.get(control.network),
+                )
         elif external is not None:
             model = loaded.external(external)
             place = model.identifier
@@ -107,9 +116,13 @@ def _evaluate_own(
         else:
             chosen = find_run(loaded, str(run))
             place = chosen.name
-            network = load_network(chosen.spec, layout.run(place) / "weights.safetensors", threads)
+            weights = layout.run(place) / "weights.safetensors"
+            network = load_network(chosen.spec, weights, threads, loaded.evaluates_channels_last(chosen.network))
             method = Method(chosen.network, chosen.stem, chosen.regularizer, chosen.seed)
-            rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, device, weights_root)
+            passes = spec.test_time.get(chosen.network)
+            rows = evaluate_checkpoint(
+                network, method, spec.sets, benchmarks, spec.scale, device, weights_root, passes=passes
+            )
         # First, so that an end between the two leaves an older metrics file, which Snakemake then makes again.
         note_unreadable(place, spec.hash, rows.attrs[UNREADABLE], attempt)
         write_metrics(rows, layout.metrics(place, spec.hash), sealed=True)
@@ -160,8 +173,10 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
         )
         if output is not None:
             write_metrics(rows, output)
-    print(f"{model.name}: {model.describe()}\n")
-    print(means_table(rows, model.name).markdown(), end="")
+    print(f"{model.name}: {model.describe()}")
+    for name, own in rows.groupby("network", sort=False) if model.passes else [("", rows)]:
+        if "test seed" not in str(name):
+            print("\n" + means_table(own, f"{model.name} on {name}" if name else model.name).markdown(), end="")
     if not (rows["status"] == "ok").any():
         raise HarnessError(f"evaluate --weights {options['weights']}: nothing could be measured; the log says why")
 

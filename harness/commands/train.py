@@ -38,9 +38,16 @@ def train(
     with lease(training.processes if loaded.needs_gpu and not started else 0, loaded.file.runs_per_gpu):
         if training.processes > 1 and not started:
             raise SystemExit(run_processes(training.processes, sys.argv[1:]))
+        from harness.networks.build import import_network
+        from harness.networks.chance import check_passes
         from harness.training.train import Job
         from harness.training.train import train as train_run
 
+        check_passes(
+            import_network(chosen.spec.network.path),
+            loaded.catalogues.networks[chosen.network].test_time,
+            f"networks.yaml: {chosen.network}",
+        )
         job = Job(
             label=chosen.name,
             output=layout.run(chosen.name),

@@ -7,7 +7,8 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,8 @@ from torch import nn
 
 from harness.datasets.progress import progress
 from harness.evaluation.fidelity import Reference, no_value
+from harness.evaluation.passes import shown
+from harness.evaluation.random_rows import random_rows
 from harness.evaluation.retries import FileState
 from harness.evaluation.scores import Scorer, scorer
 from harness.evaluation.sets import Group, OpenSet, Unreadable, load_groups, open_set
@@ -26,7 +29,8 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.files import atomic_path
 from harness.foundation.images import Pixels
 from harness.foundation.sums import sealed_path
-from harness.spec import SetSpec
+from harness.networks.chance import check_passes
+from harness.spec import PassesSpec, SetSpec
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ def evaluate_checkpoint(
     device: torch.device | str = "cpu",
     weights_root: str | Path | None = None,
     readers: int = 4,
+    passes: PassesSpec | None = None,
 ) -> pd.DataFrame:
     """Evaluate a plain network, with its weights loaded, on ``sets``.
 
@@ -78,20 +83,35 @@ def evaluate_checkpoint(
         device: where the network and the metrics run.
         weights_root: folder of the learned metrics' weights.
         readers: threads that decode images ahead; numbers do not depend on it.
+        passes: the ``test_time`` of a network that draws random numbers.
 
     Returns:
-        One row per image and metric, with the columns :data:`COLUMNS`. An image that fails has the status "failed" and
-        no value; PSNR of identical images is infinite. ``attrs`` holds :data:`UNREADABLE`.
+        One row per image and metric, with the columns :data:`COLUMNS`; of a network that draws random numbers one for
+        each seed and way to run it, and one for their mean: :mod:`harness.evaluation.passes`. An image that fails has
+        the status "failed" and no value; PSNR of identical images is infinite. ``attrs`` holds :data:`UNREADABLE`.
 
     Raises:
-        HarnessError: a benchmark or a metric's weight file is missing, a metric is unknown, memory does not suffice, or
-            the GPU is lost.
+        HarnessError: a benchmark or a metric's weight file is missing, a metric is unknown, memory does not suffice,
+            the GPU is lost, or the network draws random numbers of which ``passes`` says nothing.
     """
+    check_passes(network, passes, f"evaluate {_title(method)}")
     training = network.training
     try:
         with _explained(method):
-            upscaler = NetworkUpscaler(network, scale, device)
-            return _evaluate(upscaler, method, sets, benchmarks, scale, weights_root, readers)
+            measure = partial(
+                _evaluate, sets=sets, benchmarks=benchmarks, scale=scale, weights_root=weights_root, readers=readers
+            )
+            if passes is None:
+                return measure(NetworkUpscaler(network, scale, device), method)
+            return random_rows(
+                {
+                    way.name: [
+                        measure(NetworkUpscaler(network, scale, device, one), replace(method, network=name))
+                        for name, one in way.drawn.items()
+                    ]
+                    for way in shown(method.network, passes)
+                }
+            )
     finally:
         network.train(training)
 

@@ -94,7 +94,7 @@ def evaluate_external(
     """
     network = load_external(model, scale, threads)
     method = Method(model.network, model.name, REGULARIZER)
-    return evaluate_checkpoint(network, method, sets, benchmarks, scale, device, weights_root)
+    return evaluate_checkpoint(network, method, sets, benchmarks, scale, device, weights_root, passes=model.passes)
 
 
 def _by_spec(model: ExternalModel, spec: NetworkSpec) -> nn.Module:

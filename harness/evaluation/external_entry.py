@@ -19,7 +19,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, file_sha256
 from harness.foundation.places import expanded
 from harness.foundation.yamlfile import StrictModel
-from harness.spec import NetworkSpec
+from harness.spec import NetworkEntry, NetworkSpec, PassesSpec
 
 SPANDREL = "spandrel"
 """In place of a network's name: let spandrel recognize the architecture by the weights."""
@@ -81,6 +81,11 @@ class ExternalModel:
     def python_path(self) -> Path | None:
         """The folder that the network is imported from; relative ones begin at the working directory."""
         return None if self.entry.python_path is None else expanded(self.entry.python_path, "python_path")
+
+    @property
+    def passes(self) -> PassesSpec | None:
+        """The ``test_time`` of the catalogue's network."""
+        return self.spec.test_time if isinstance(self.spec, NetworkEntry) else None
 
     def describe(self) -> str:
         """Return network, file, key and SHA-256 in words, for reports."""

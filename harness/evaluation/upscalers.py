@@ -14,8 +14,10 @@ from torch import nn
 
 from harness.degradations.fixed import bicubic_upscale, matlab_resize
 from harness.evaluation.fidelity import one_thread
+from harness.evaluation.passes import Passes
 from harness.foundation.errors import HarnessError
 from harness.foundation.images import Pixels
+from harness.networks.chance import draws_of_pass, use_draws
 from harness.networks.sizes import forward_padded
 
 
@@ -85,10 +87,19 @@ class NetworkUpscaler:
     """A network on whole images, batch 1, float32 without TF32, rounded and clipped to 8 bit.
 
     Networks that accept certain sizes only get the image extended; see :func:`harness.networks.sizes.forward_padded`.
+
+    Args:
+        network: with its weights.
+        scale: of super-resolution.
+        device: where to run it.
+        passes: of a network that draws random numbers: the mean of so many outputs is rounded.
     """
 
-    def __init__(self, network: nn.Module, scale: int, device: torch.device | str) -> None:
+    def __init__(
+        self, network: nn.Module, scale: int, device: torch.device | str, passes: Passes | None = None
+    ) -> None:
         self.device = torch.device(device)
+        self._passes = passes
         self._network = network.to(self.device).eval()
         self._scale = scale
         self._seconds = 0.0
@@ -98,9 +109,18 @@ class NetworkUpscaler:
         """Upscale uint8 (h, w, 3); see :class:`Upscaler`."""
         image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(self.device, non_blocking=True)
         with self._timed():
-            result = forward_padded(self._network, image.float() / 255, self._scale)[0]
+            result = self._run(pixels, image.float() / 255)[0]
         with one_thread():
             return to_8bit(result), result.isfinite().all()
+
+    def _run(self, pixels: Pixels, image: torch.Tensor) -> torch.Tensor:
+        if self._passes is None:
+            return forward_padded(self._network, image, self._scale)
+        total: torch.Tensor | float = 0.0
+        for number in range(self._passes.count):
+            use_draws(self._network, draws_of_pass(pixels, self._passes.seed, number, self.device.type))
+            total = total + forward_padded(self._network, image, self._scale)
+        return torch.as_tensor(total) / self._passes.count
 
     @property
     def seconds(self) -> float:

@@ -128,7 +128,11 @@ class Experiment:
         sets += [
             SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
         ]
-        return EvaluationSpec(sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version)
+        listed = self.catalogues.networks
+        test_time = {name: passes for name in self.file.networks if (passes := listed[name].test_time)}
+        return EvaluationSpec(
+            sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version, test_time=test_time
+        )
 
     @cached_property
     def metric_files(self) -> tuple[Path, ...]:
@@ -152,6 +156,10 @@ class Experiment:
         """Return the kind of a dataset: ``benchmark``, ``embedded``, ``real_paired``, ..."""
         return self.catalogues.datasets[dataset].kind
 
+    def evaluates_channels_last(self, network: str) -> bool:
+        """Return whether a network is evaluated in channels_last: on a CPU, where its entry says so of float32."""
+        return self.training.device == "cpu" and self.catalogues.networks[network].channels_last("cpu", "fp32")
+
     @property
     def needs_gpu(self) -> bool:
         """Whether training is asked to run on CUDA devices."""
@@ -159,7 +167,10 @@ class Experiment:
 
     def _external(self, name: str, entry: ExternalEntry) -> ExternalModel:
         try:
-            return resolve_external(name, entry, self.catalogues.networks, weights_folder(self.file.weights_root))
+            model = resolve_external(name, entry, self.catalogues.networks, weights_folder(self.file.weights_root))
+            if model.passes and model.network not in self.file.networks:
+                raise HarnessError(f"network {model.network!r}: draws at test time; name it under networks too")
+            return model
         except HarnessError as error:
             raise HarnessError(f"{self.path}: external.{name}: {error}") from error
 

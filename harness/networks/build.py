@@ -73,9 +73,7 @@ def import_network(path: str) -> type[nn.Module]:
 
 def _check_arguments(network_class: type[nn.Module], spec: NetworkSpec) -> None:
     """Refuse unknown and missing arguments, also where the class would swallow them (``**kwargs``)."""
-    parameters: Mapping[str, inspect.Parameter] = inspect.signature(network_class).parameters
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    named: dict[str, Any] = {name: p.default for name, p in parameters.items() if p.kind not in variadic}
+    named = _named_arguments(network_class)
     known = ", ".join(named)
     for name in spec.arguments:
         if named and name not in named:
@@ -84,6 +82,16 @@ def _check_arguments(network_class: type[nn.Module], spec: NetworkSpec) -> None:
     missing = ", ".join(name for name in required if name not in spec.arguments)
     if missing:
         raise HarnessError(f"networks: {spec.path}: arguments: {missing} required, but not given; it takes: {known}")
+
+
+def _named_arguments(network_class: type[nn.Module]) -> dict[str, Any]:
+    """Return the arguments of a class with their defaults; with ``**kwargs`` those of its parent, too."""
+    parameters: Mapping[str, inspect.Parameter] = inspect.signature(network_class).parameters
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named: dict[str, Any] = {name: p.default for name, p in parameters.items() if p.kind not in variadic}
+    hands_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    parent = next((base for base in network_class.__bases__ if issubclass(base, nn.Module)), nn.Module)
+    return {**_named_arguments(parent), **named} if hands_on and parent is not nn.Module else named
 
 
 def _reset_blocks(network: nn.Module, spec: NetworkSpec) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
 from harness.foundation.sums import check
 from harness.networks.build import build_network
+from harness.networks.chance import use_draws
 from harness.networks.taps import Taps
 from harness.networks.weights import check_run, load_into, load_weights
 from harness.spec import NetworkSpec
@@ -28,6 +31,10 @@ class Teacher:
         self._network = network.eval().requires_grad_(False)
         self._features = Taps(network, taps).capture("features", always=True) if "features" in taps else None
         self._output: Tensor | None = None
+
+    def use_draws(self, draws: Draws) -> None:
+        """Give a network that draws the random numbers of the step: others than the student's, which is view 0."""
+        use_draws(self._network, replace(draws, view=draws.view + 1))
 
     def look(self, images: Tensor) -> None:
         """Run the network on the images of the step, (N, 3, h, w) in [0, 1]."""

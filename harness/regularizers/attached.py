@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.rng import Draws
+from harness.networks.chance import use_draws
 from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
 from harness.regularizers.base import DrawsSource, Regularizer
@@ -88,6 +90,12 @@ class Attached:
         """What learns: the network's parameters, then the regularizer's own."""
         self.has_penalty = False
         """Whether the latest step had a penalty."""
+
+    def use_draws(self, draws: Draws) -> None:
+        """Give networks that draw, this one and the teacher, the random numbers of the coming step."""
+        use_draws(self.network, draws)
+        if self.teacher is not None:
+            self.teacher.use_draws(draws)
 
     def gradients(self, batch: Batch) -> Tensor:
         """Leave the gradients of a step in the parameters.

@@ -133,6 +133,7 @@ class Regularized:
         """
         self._check_step(iteration, batch)
         self._draws = self._of(iteration)
+        self._attached.use_draws(self._draws)
         self.regularizer.set_progress(Fraction(iteration, self._iterations))
         return self._attached.gradients(batch)
 

@@ -27,6 +27,7 @@ def figure_files(experiment: Experiment) -> list[Path]:
 def tables_below(study: Study, folder: Path) -> list[Path]:
     """Return the tables of a study below ``folder``, sorted."""
     kinds = ("main", "cost", "equal_cost", "published", *degraded_metrics(study), *photograph_metrics(study))
+    kinds += ("test_time",) * bool(study.ways)
     names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
     return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
 

@@ -15,12 +15,14 @@ from torch.nn import functional as F
 
 from harness.foundation.rng import Draws
 from harness.networks.build import build_network
+from harness.networks.chance import use_draws
 from harness.networks.compiled import compile_network
 from harness.networks.sizes import check_scale
 from harness.networks.teacher import Teacher
 from harness.regularizers import Batch, build_regularizer
 from harness.regularizers.attached import Attached
 from harness.spec import RunSpec
+from harness.training.batches import HELDOUT_SEED
 from harness.training.distributed import World
 from harness.training.ema import moving_average
 from harness.training.graph import Captured, CudaRecorder, Recorder
@@ -103,6 +105,7 @@ class Learner:
         """Set everything in which this iteration differs from others but the batch."""
         training = self.spec.training
         self._draws = Draws(self.spec.seed, iteration, 0, self._rows, self.device)
+        self._attached.use_draws(self._draws)
         self.regularizer.set_progress(Fraction(iteration, training.iterations))
         rate = learning_rate(iteration, training.iterations, training.learning_rate, training.schedule)
         for group in self.optimizer.param_groups:
@@ -138,11 +141,18 @@ class Learner:
         self._note(parts)
 
     def heldout_l1(self, batches: Sequence[Batch]) -> float:
-        """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches."""
+        """Return the L1 loss of the averaged weights, in fp32, mean over the images of all batches.
+
+        A network that draws random numbers is measured in one pass, whose numbers are always the same.
+        """
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         with torch.inference_mode(), exact:
-            losses = [F.l1_loss(self.average.network(b.lr), b.target) * len(b.lr) for b in batches]
+            losses = [self._heldout_loss(number, batch) for number, batch in enumerate(batches)]
             return float(torch.stack(losses).sum()) / sum(len(b.lr) for b in batches)
+
+    def _heldout_loss(self, number: int, batch: Batch) -> Tensor:
+        use_draws(self.average.network, Draws(HELDOUT_SEED, -number, 0, range(len(batch.lr)), self.device))
+        return F.l1_loss(self.average.network(batch.lr), batch.target) * len(batch.lr)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that the run hands to evaluation: averaged, or raw if the spec says so."""

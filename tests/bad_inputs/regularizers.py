@@ -6,6 +6,7 @@ from tests.bad_inputs.case import BASE, EXPERIMENT, Case, both, written
 from tests.bad_inputs.experiments import CHECK, text
 
 VARIANTS = "configs/regularizers.yaml"
+NETWORKS = "configs/networks.yaml"
 
 
 def variant(id: str, given: str, options: str, answer: str) -> Case:
@@ -17,9 +18,19 @@ def variant(id: str, given: str, options: str, answer: str) -> Case:
     return Case(f"variant-{id}", given, CHECK, answer, make)
 
 
+def passes(id: str, given: str, test_time: str, answer: str) -> Case:
+    """A network of a project's own catalogue of which this is said at test time."""
+    entry = f"noisy: {{path: 'own:Noisy', test_time: {test_time}}}\n"
+    return Case(f"passes-{id}", given, CHECK, f"...networks.yaml: noisy.test_time.{answer}", written(NETWORKS, entry))
+
+
 ALIGNED = BASE.replace("[baseline]", "[baseline, simple_align]")
 
 CASES = [
+    passes(
+        "one", "a mean of one pass", "{passes: 1, seeds: [0]}", "passes: 1: input should be greater than or equal to 2"
+    ),
+    passes("twice", "a seed of passes given twice", "{passes: 2, seeds: [3, 3]}", "seeds: 3: given twice"),
     text(
         "align-of-one",
         "Simple-Align with one ground truth in a batch, whose penalty is always 0",

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from harness.commands import data, evaluate, report
+from harness.evaluation.trained import untrained_network
 from harness.evaluation.upscalers import ReferenceUpscaler
 from harness.experiment import load_experiment
 from harness.foundation.errors import HarnessError
@@ -70,3 +72,19 @@ def test_the_folder_of_an_untrained_network_is_another_one_when_the_network_is(t
     assert before.spec is not None
     changed = before.spec.model_copy(update={"initialization": "zero_last"})
     assert type(before)(before.name, before.network, changed).identifier != before.identifier
+
+
+def test_layout_of_an_evaluation_is_that_of_float32_and_moves_rounding_alone(tmp_path: Path) -> None:
+    path = tmp_path / "controls.yaml"
+    path.write_text(TEXT)
+    experiment = load_experiment(path)
+    spec = experiment.references[1].spec
+    assert spec is not None
+    assert experiment.evaluates_channels_last("srresnet_small"), "as configs/networks.yaml says"
+    assert not load_experiment("configs/experiments/paper.yaml").evaluates_channels_last("srresnet"), "on CUDA"
+    plain, fast = (untrained_network(spec, channels_last=layout) for layout in (False, True))
+    assert fast.conv_first.weight.is_contiguous(memory_format=torch.channels_last)
+    assert plain.conv_first.weight.is_contiguous()
+    image = torch.rand(1, 3, 24, 20, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(image), fast(image), rtol=0, atol=2e-6)

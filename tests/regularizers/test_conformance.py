@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.experiment.catalogues import Catalogues
 from harness.foundation.yamlfile import StrictModel
 from harness.networks.taps import Taps
 from harness.regularizers import available, load_regularizer
@@ -211,3 +212,8 @@ def test_features_of_the_trial_networks_are_of_order_one(name: str) -> None:
     assert 0.1 < float(output.std()) < 10
     again = trial_network(spec, 3).state_dict()
     assert all(torch.equal(again[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_regularizer_conforms_on_a_network_that_draws() -> None:
+    network = Catalogues.load().networks["swinir_masked_tiny"].network
+    assert check(load_regularizer("dropout"), {}, {"masked": network}, processes=False) == []

@@ -34,12 +34,11 @@ def _gradients_flow(case: Case) -> Iterator[str]:
 
 
 def _evaluation_is_unaffected(case: Case) -> Iterator[str]:
-    plain = trial_network(case.network, SEED).eval()
     trial = Trial(case)
     trial.step(1)
     trial.network.eval()
     with torch.no_grad():
-        if not torch.equal(trial.network(trial.images()), plain(trial.images())):
+        if not torch.equal(trial.network(trial.images()), trial.plain().eval()(trial.images())):
             yield "in eval() the network gives other pixels than without it; act through taps, in training mode only"
 
 
@@ -58,8 +57,7 @@ def _leaves_no_trace(case: Case) -> Iterator[str]:
     trial.attached.detach()
     if hooks := _hook_count(trial.network):
         yield f"detach leaves {hooks} hooks in the network; put handles into self._handles"
-    plain = trial_network(case.network, SEED)
-    if not torch.equal(plain(trial.images()), trial.network(trial.images())):
+    if not torch.equal(trial.plain()(trial.images()), trial.network(trial.images())):
         yield "after detach the network in train() is not the plain network"
 
 
@@ -131,9 +129,9 @@ def _explains_missing_taps(case: Case) -> Iterator[str]:
 def _rows_are_independent(case: Case) -> Iterator[str]:
     if case.regularizer.mixes_rows:  # that its partners are found by row is seen in two processes
         return
-    plain = trial_network(case.network, SEED)(Trial(case).batch.lr).detach()
     for iteration in (1, _LATER):
-        output = Trial(case).step(iteration).output
+        trial = Trial(case)
+        output, plain = trial.step(iteration).output, trial.plain()(trial.batch.lr).detach()
         allowed = _ROUNDING * float(plain.abs().max()) + _NOISE * float((output - plain).abs().max())
         for truths in _SUBSETS:
             rows = case.rows(truths)
@@ -153,7 +151,7 @@ def _works_in_bf16(case: Case) -> Iterator[str]:
 
 def _plain_bf16(case: Case, trial: Trial) -> torch.dtype:
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        output: Tensor = trial_network(case.network, SEED)(trial.images())
+        output: Tensor = trial.plain()(trial.images())
     return output.dtype
 
 

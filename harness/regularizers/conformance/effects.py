@@ -101,10 +101,10 @@ def global_states() -> tuple[Any, ...]:
 def _acts(case: Case, truths: range) -> tuple[bool, bool]:
     """Return whether a step differs from the plain network's, and whether its output does."""
     rows = case.rows(truths)
-    plain = Trial(Case(Baseline, NoOptions(), case.network), rows).step(1)
-    steps = [Trial(case, rows).step(iteration) for iteration in MOMENTS]
-    disturbs = any(not torch.equal(step.output, plain.output) for step in steps)
-    return disturbs or any(_differs(step, plain) for step in steps), disturbs
+    baseline = Case(Baseline, NoOptions(), case.network)
+    pairs = [(Trial(case, rows).step(moment), Trial(baseline, rows).step(moment)) for moment in MOMENTS]
+    disturbs = any(not torch.equal(step.output, plain.output) for step, plain in pairs)
+    return disturbs or any(_differs(step, plain) for step, plain in pairs), disturbs
 
 
 def _differs(one: Step, plain: Step) -> bool:

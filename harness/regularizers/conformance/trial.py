@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 from harness.foundation.yamlfile import StrictModel, validate
+from harness.networks.chance import use_draws
 from harness.networks.teacher import Teacher
 from harness.regularizers import load_regularizer
 from harness.regularizers.attached import Attached, Passed
@@ -70,6 +71,7 @@ class Trial:
     """A fresh network with the regularizer attached; its steps are those of training, see :class:`Attached`."""
 
     def __init__(self, case: Case, rows: Sequence[int] | None = None, average: Average | None = None) -> None:
+        self._case = case
         self.network = trial_network(case.network, SEED)
         self.regularizer = case.regularizer(case.options)
         self.views = self.regularizer.views
@@ -125,6 +127,7 @@ class Trial:
     def prepare(self, iteration: int) -> None:
         """Draw the random numbers of an iteration, make its batch and set its annealing: all that follows from it."""
         self.draws = Draws(SEED, iteration, 0, self.rows)
+        self.attached.use_draws(self.draws)
         self.regularizer.set_progress(Fraction(iteration, ITERATIONS))
         self.batch.lr.copy_(self.source.degraded(self.draws))
 
@@ -158,6 +161,12 @@ class Trial:
             kept = dict(other.regularizer.state())
             for name, tensor in self.regularizer.state().items():
                 tensor.copy_(kept[name])
+
+    def plain(self) -> nn.Module:
+        """Return the network as it was before anything was attached, with the random numbers of the present step."""
+        network = trial_network(self._case.network, SEED)
+        use_draws(network, self.draws)
+        return network
 
     def images(self) -> Tensor:
         """Return one random image for each row, (rows, 3, H, W) in [0, 1]."""

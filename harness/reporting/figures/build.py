@@ -48,10 +48,12 @@ def write_figures(
     paths += gain_heatmap(summary, study, metric, folder)
     paths += forest(summary, study, metric, folder)
     paths += rank_bars(rank_table(laid_out, study), study, metric, folder)
-    paths += training_curves(records.histories, study, folder)
+    trained = study.trainings
+    trainings = records if trained is study else load_records(trained, runs)
+    paths += training_curves(trainings.histories, trained, folder)
     paths += quality_against_cost(summary, costs(study, records), study, metric, folder)
     if study.annealed:
-        weights, iterations = schedules(study, records)
+        weights, iterations = schedules(trained, trainings)
         paths += annealing(weights, iterations, folder)
     paths += write_gallery(laid_out, study, records, Path(benchmarks), folder)
     return sorted(paths)
@@ -134,16 +136,18 @@ def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, 
         return run
 
     found: dict[str, Callable[[Pixels], Pixels] | None] = {}
+    passes = study.passes(case.network)
     for method in study.methods_of(case.network):
         key = (case.network, method, case.seed)
         if method in study.references:
-            found[method] = apply(control_upscaler(study.control(method, case.network), study.scale))
+            found[method] = apply(control_upscaler(study.control(method, case.network), study.scale, passes))
             continue
         found[method] = None
         if model := study.external(method):
             if model.weights.is_file():
-                found[method] = apply(NetworkUpscaler(load_external(model, study.scale), study.scale, "cpu"))
+                own = passes if model.passes else None
+                found[method] = apply(NetworkUpscaler(load_external(model, study.scale), study.scale, "cpu", own))
         elif key in records.folders and (weights := records.folders[key] / "weights.safetensors").is_file():
             spec = validate(records.documents[key]["spec"], RunSpec, str(weights.with_name("run.json")), "spec")
-            found[method] = apply(NetworkUpscaler(load_network(spec, weights), study.scale, "cpu"))
+            found[method] = apply(NetworkUpscaler(load_network(spec, weights), study.scale, "cpu", passes))
     return found

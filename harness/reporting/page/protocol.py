@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.datasets.catalogue import load_catalogue
+from harness.evaluation.passes import Shown
 from harness.reporting.rows.compared import REAL, EvaluationSet, Study
 from harness.reporting.rows.labels import compares, degradation_label, metric_label
 from harness.reporting.rows.run_records import Records
@@ -20,12 +22,19 @@ class Fact:
     text: str
 
 
-def protocol(study: Study, records: Records) -> list[Fact]:
-    """Describe the comparison. Without a finished run, only what the experiment itself says."""
+def protocol(study: Study, records: Records, ways: Sequence[Shown] = ()) -> list[Fact]:
+    """Describe the comparison. Without a finished run, only what the experiment itself says.
+
+    Args:
+        study: the comparison, as it was trained.
+        records: of its runs.
+        ways: how networks are run that draw random numbers at test time.
+    """
     degraded = [item for item in study.sets if item.degradation != REAL]
     photographs = [item for item in study.sets if item.degradation == REAL]
     facts = [
         Fact("networks", ", ".join(study.networks)),
+        *(Fact(way.name, _way(way)) for way in ways),
         Fact("methods", ", ".join(study.methods) + f"; differences refer to {study.baseline}"),
         Fact("references", ", ".join(study.references) or "none"),
         *(Fact(f"{model.name} (from outside)", model.describe()) for model in study.externals),
@@ -45,6 +54,12 @@ def protocol(study: Study, records: Records) -> list[Fact]:
         facts += _training(documents[0]["spec"])
         facts += _methods(records)
     return facts
+
+
+def _way(way: Shown) -> str:
+    what = "a single output" if way.count == 1 else f"the mean of {way.count} outputs, rounded to 8 bit afterwards"
+    seeds = ", ".join(map(str, way.seeds))
+    return f"draws random numbers at test time: {what}; values are means over their seeds {seeds}"
 
 
 def _licences(study: Study) -> list[Fact]:

@@ -30,6 +30,7 @@ from harness.reporting.tables import render
 from harness.reporting.tables.cost import cost_table
 from harness.reporting.tables.equal_cost import equal_cost_table
 from harness.reporting.tables.formats import PlainTable
+from harness.reporting.tables.passes import passes_table
 from harness.reporting.tables.published import load_published, published_table
 from harness.reporting.tables.write import failures
 from harness.reporting.templates import render_template
@@ -87,6 +88,8 @@ def write_report(
     """
     frame = load(metrics)
     records = load_records(study, runs)
+    trained = study.trainings
+    trainings = records if trained is study else load_records(trained, runs)
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
     equal_cost = equal_cost_table(laid_out, summary, study, records)
@@ -95,7 +98,8 @@ def write_report(
     text = render_template(
         "report.html.j2",
         study=study,
-        protocol=protocol(study, records),
+        trained=trained,
+        protocol=protocol(trained, trainings, study.ways),
         warnings=warnings(_main_rows(summary, study), study),
         verdicts=verdicts(summary, study),
         main=main,
@@ -104,16 +108,17 @@ def write_report(
         pictures=_pictures(study, Path(figures)),
         ablations=[_ablation(found, folder) for found, folder in ablations],
         tuning=_tuning(*tuning) if tuning else None,
-        training=Markup(_training(study, records).html()),
+        test_time=Markup(passes_table(frame, study).html()) if study.ways else None,
+        training=Markup(_training(trained, trainings).html()),
         equal_cost=Markup(equal_cost.html()) if equal_cost.rows else None,
-        cost=Markup(cost_table(costs(study, records), study).html()),
+        cost=Markup(cost_table(costs(trained, trainings), trained).html()),
         published=Markup(published.html()) if published.rows else None,
         failures=Markup(failures(frame).html()) if (frame["status"] != STATUSES[0]).any() else None,
-        waiting=[run.name for run in study.runs if key_of(run) not in records.documents],
-        provenance=_provenance(records),
-        hashes=Markup(_hashes(study, records).html()),
-        commands=_commands(study),
-        specs=_specs(study, records),
+        waiting=[run.name for run in trained.runs if key_of(run) not in trainings.documents],
+        provenance=_provenance(trainings),
+        hashes=Markup(_hashes(trained, trainings).html()),
+        commands=_commands(trained),
+        specs=_specs(trained, trainings),
     )
     write_text(target, text)
     return Path(target)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.evaluation.external_entry import REGULARIZER as EXTERNAL
+from harness.evaluation.external_entry import ExternalModel
 from harness.reporting.rows.compared import Study
 
 COLUMNS = (
@@ -69,12 +70,26 @@ class Entry:
 
 
 def entries(study: Study) -> list[Entry]:
-    """Return everything that the study evaluates: references first, then models from outside, then runs in order."""
-    controls = dict.fromkeys(study.control(name, network) for name in study.references for network in study.networks)
-    references = [Entry(method.network, method.name, REFERENCE, None) for method in controls]
-    externals = [Entry(model.network, model.name, EXTERNAL, None) for model in study.externals]
+    """Return everything that the study evaluates: references first, then models from outside, then runs in order.
+
+    What each seed of random numbers at test time gave comes last.
+    """
+    places = [(name, network) for name in study.references for network in study.networks]
+    references = [Entry(_block(study.control(*place).network, place[1]), place[0], REFERENCE, None) for place in places]
+    externals = [Entry(name, model.name, EXTERNAL, None) for model in study.externals for name in _blocks(model, study)]
     runs = [Entry(run.network, run.variant, run.regularizer, run.seed) for run in study.runs]
-    return [*references, *externals, *runs]
+    drawn = entries(study.draws) if study.ways else []
+    return list(dict.fromkeys([*references, *externals, *runs, *drawn]))
+
+
+def _block(owner: str, network: str) -> str:
+    """Return the network that a method's rows name in the block of ``network``: none, if it has none itself."""
+    return network if owner else ""
+
+
+def _blocks(model: ExternalModel, study: Study) -> list[str]:
+    """Return the networks that the rows of a model from outside name."""
+    return [name for name in study.networks if study.network_of(name) == model.network] or [model.network]
 
 
 class Grid:
@@ -90,9 +105,10 @@ class Grid:
     def entry_of(self, network: str, method: str, seed: int) -> int:
         """Return the index of a method's entry, or -1."""
         if method in self.study.references:
-            return self._entry[(self.study.control(method, network).network, method, None)]
+            return self._entry[(_block(self.study.control(method, network).network, network), method, None)]
         if model := self.study.external(method):
-            return self._entry[(model.network, method, None)]
+            own = _blocks(model, self.study)
+            return self._entry[(network if network in own else own[0], method, None)]
         return self._entry.get((network, method, seed), -1)
 
     def codes(self, frame: pd.DataFrame, images: list[str]) -> Cells:

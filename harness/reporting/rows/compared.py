@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.evaluation.external_entry import ExternalModel
+from harness.evaluation.passes import Passes, Shown, shown
 from harness.evaluation.references import ReferenceMethod
 from harness.experiment import Experiment, Run
 from harness.experiment.ablations import Ablation
@@ -79,6 +80,8 @@ class Study:
         primary: which comparisons are primary.
         margins: metric to the difference below which methods count as equivalent, where it is not the metric's own.
         stage: where it stands if it adds seeds until it is decided.
+        ways: the networks that draw random numbers at test time, as ``networks`` has them: run in one way or another.
+        catalogued: the names in the catalogue of those networks.
     """
 
     name: str
@@ -98,6 +101,8 @@ class Study:
     primary: Primary = Primary()
     margins: Mapping[str, float] = field(default_factory=dict, hash=False)
     stage: Stage | None = None
+    ways: tuple[Shown, ...] = ()
+    catalogued: Mapping[str, str] = field(default_factory=dict, hash=False)
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -120,9 +125,37 @@ class Study:
         """References, then models from outside, then trained variants."""
         return self.seedless + self.methods
 
+    @property
+    def trainings(self) -> Study:
+        """The study of what was trained, in which a network stands once, however many ways there are to run it."""
+        if not self.catalogued:
+            return self
+        runs = {run.name: replace(run, network=self.network_of(run.network)) for run in self.runs}
+        names = _ordered(map(self.network_of, self.networks))
+        return replace(self, networks=names, runs=tuple(runs.values()), ways=(), catalogued={})
+
+    @property
+    def draws(self) -> Study:
+        """The study of what each seed of random numbers at test time gave: each is a network of its own."""
+        names = {drawn: way for way in self.ways for drawn in way.drawn}
+        runs = [
+            replace(run, network=drawn) for drawn, way in names.items() for run in self.runs if run.network == way.name
+        ]
+        catalogued = {drawn: way.network for drawn, way in names.items()}
+        return replace(self, networks=tuple(names), runs=tuple(runs), ways=(), catalogued=catalogued)
+
+    def network_of(self, name: str) -> str:
+        """Return the name in the catalogue of one of ``networks``."""
+        return self.catalogued.get(name, name)
+
+    def passes(self, name: str) -> Passes | None:
+        """Return how pictures of a network are made that draws random numbers; None for any other."""
+        return next((way.example for way in self.ways if way.name == name), None)
+
     def control(self, reference: str, network: str) -> ReferenceMethod:
         """Return what stands as the reference of that name in the block of ``network``."""
-        found = (method for method in self.controls if method.name == reference and method.network in ("", network))
+        own = ("", self.network_of(network))
+        found = (method for method in self.controls if method.name == reference and method.network in own)
         return next(found, ReferenceMethod(reference))
 
     def external(self, method: str) -> ExternalModel | None:
@@ -173,7 +206,7 @@ class Study:
         A model from outside whose network is another one of the study's is left out: it stands with that network.
         """
         trained = {run.variant for run in self.runs if run.network == network}
-        others = set(self.networks) - {network}
+        others = set(map(self.network_of, self.networks)) - {self.network_of(network)}
         outside = tuple(model.name for model in self.externals if model.network not in others)
         return self.references + outside + tuple(method for method in self.methods if method in trained)
 
@@ -210,16 +243,17 @@ class Study:
 def study_of(experiment: Experiment) -> Study:
     """Return what reporting needs to know of an experiment."""
     annealed = [run.variant for run in experiment.runs if run.spec.regularizer.options.get("order", "none") != "none"]
+    ways = [way for network, passes in experiment.evaluation.test_time.items() for way in shown(network, passes)]
     return Study(
         name=experiment.name,
         description=experiment.file.description,
-        networks=experiment.file.networks,
+        networks=tuple(name for network in experiment.file.networks for name in _names(experiment, network)),
         methods=experiment.file.variants,
         references=experiment.file.references,
         seeds=experiment.file.seeds,
         sets=_sets(experiment),
         baseline=experiment.file.baseline,
-        runs=_runs(experiment.runs),
+        runs=study_runs(experiment, experiment.runs),
         scale=experiment.file.scale,
         experiment=str(experiment.path),
         annealed=_ordered(annealed),
@@ -228,6 +262,8 @@ def study_of(experiment: Experiment) -> Study:
         primary=Primary(**experiment.file.primary.model_dump()),
         margins=experiment.file.margin,
         stage=experiment.stage,
+        ways=tuple(ways),
+        catalogued={way.name: way.network for way in ways},
     )
 
 
@@ -241,7 +277,7 @@ def study_of_ablation(ablation: Ablation) -> Study:
         methods=ablation.levels,
         references=(),
         baseline=ablation.file.control,
-        runs=_runs(ablation.runs),
+        runs=study_runs(experiment, ablation.runs),
         annealed=(),
         externals=(),
         controls=(),
@@ -249,8 +285,25 @@ def study_of_ablation(ablation: Ablation) -> Study:
     )
 
 
-def _runs(runs: Iterable[Run]) -> tuple[StudyRun, ...]:
-    return tuple(StudyRun(run.name, run.network, run.variant, run.regularizer, run.seed) for run in runs)
+def study_runs(experiment: Experiment, runs: Iterable[Run], variant: str = "{}") -> tuple[StudyRun, ...]:
+    """Return trainings as reporting sees them: those of a network that draws at test time once for each way to run it.
+
+    Args:
+        experiment: that they belong to.
+        runs: the trainings.
+        variant: how it calls theirs.
+    """
+    return tuple(
+        StudyRun(run.name, name, variant.format(run.variant), run.regularizer, run.seed)
+        for run in runs
+        for name in _names(experiment, run.network)
+    )
+
+
+def _names(experiment: Experiment, network: str) -> tuple[str, ...]:
+    """Return the names under which a network of the catalogue is shown."""
+    passes = experiment.evaluation.test_time.get(network)
+    return (network,) if passes is None else tuple(way.name for way in shown(network, passes))
 
 
 def _sets(experiment: Experiment) -> tuple[EvaluationSet, ...]:

@@ -10,7 +10,7 @@ from harness.experiment import Experiment, Run
 from harness.experiment.tuning import Trial
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
-from harness.reporting.rows.compared import Study, StudyRun, study_of
+from harness.reporting.rows.compared import Study, study_of, study_runs
 from harness.reporting.rows.run_records import read_document
 
 CHOSEN = "{} (tuned)"
@@ -79,7 +79,7 @@ def tuned_study(experiment: Experiment, runs: Sequence[Run]) -> Study:
         name=f"{experiment.name}: tuned",
         methods=tuple(map(CHOSEN.format, study.methods)),
         baseline=CHOSEN.format(study.baseline),
-        runs=_runs(runs),
+        runs=study_runs(experiment, runs, CHOSEN),
         primary=replace(study.primary, methods=tuple(map(CHOSEN.format, study.primary.methods))),
     )
 
@@ -94,9 +94,5 @@ def gain_study(experiment: Experiment, runs: Sequence[Run], variant: str) -> Stu
         methods=(variant, CHOSEN.format(variant)),
         baseline=variant,
         primary=replace(study.primary, methods=()),
-        runs=(*own, *_runs(run for run in runs if run.variant == variant)),
+        runs=(*own, *study_runs(experiment, [run for run in runs if run.variant == variant], CHOSEN)),
     )
-
-
-def _runs(runs: Iterable[Run]) -> tuple[StudyRun, ...]:
-    return tuple(StudyRun(run.name, run.network, CHOSEN.format(run.variant), run.regularizer, run.seed) for run in runs)

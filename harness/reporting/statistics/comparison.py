@@ -297,6 +297,13 @@ def _notes(rows: pd.DataFrame, study: Study, label: MetricLabel) -> list[str]:
     if outside:
         text = "one checkpoint each; a difference holds for that checkpoint, not for other trainings of its method."
         notes.append(f"{_listed(outside)}: weights from outside, {text}")
+    if study.ways:
+        seeds = sorted({len(way.seeds) for way in study.ways})
+        notes.append(
+            "A network shown with passes draws random numbers at test time too. With several, the mean of outputs is "
+            f"rounded and measured. Each value is the mean over {' or '.join(map(str, seeds))} seeds of these numbers, "
+            "the same for all methods; the table test_time says how far the seeds lie apart."
+        )
     if (rows["state"] == "partial").any():
         notes.append("°: some seeds have no values yet; the mean is over the others.")
     if (rows["state"] == "failed").any():

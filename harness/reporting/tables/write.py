@@ -19,6 +19,7 @@ from harness.reporting.tables import render
 from harness.reporting.tables.cost import write_costs
 from harness.reporting.tables.equal_cost import equal_cost_table
 from harness.reporting.tables.formats import PlainTable, csv_text, latex_document, write_plain
+from harness.reporting.tables.passes import passes_table
 from harness.reporting.tables.published import write_published
 from harness.reporting.templates import page
 
@@ -39,6 +40,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     (``configs/published``) beside ours.
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     ``equal_cost.{md,csv,tex,html}``: the main comparison again, with baselines that took as long as each method.
+    ``test_time.{md,csv,tex,html}``: of networks that draw random numbers at test time, single passes and means.
     The same metrics give the same bytes.
     """
     frame = load(metrics)
@@ -58,7 +60,10 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     for name, text in files.items():
         write_text(Path(folder) / name, text)
     records = load_records(study, runs)
-    paths = write_costs(study, records, folder)
+    trained = study.trainings
+    paths = write_costs(trained, records if trained is study else load_records(trained, runs), folder)
+    if study.ways:
+        paths += write_plain(passes_table(frame, study), "Random numbers at test time", folder)
     paths += write_plain(equal_cost_table(laid_out, summary, study, records), "Comparison at equal cost", folder)
     paths += write_published(summary, study, folder)
     return sorted([*paths, *(Path(folder) / name for name in files)])
