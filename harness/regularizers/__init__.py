@@ -9,7 +9,7 @@ repository is named by import path, ``package.module:Class``, or by an entry poi
 A regularizer of one's own imports what it needs from here and from nowhere else in the harness: :class:`Regularizer`,
 :class:`OptionsModel`, :class:`Search` and :class:`Choice`, :data:`DrawsSource` and :class:`Draws`, :data:`TeacherRun`
 and :class:`Teacher`, :class:`Taps` and :func:`per_channel`, :func:`mean_over_processes`, :class:`HarnessError`. Where a
-name lives behind this page may change.
+name lives behind this page may change. A training loop of one's own takes ``harness.regularizers.library``.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _NEED_TORCH = {"Handles": "taps", "Taps": "taps", "per_channel": "taps", "Teache
 """Names of this page that live in a module of ``harness.networks`` which imports torch: fetched when asked for."""
 
 _FOLDER = Path(__file__).parent
-HELPERS = frozenset({"attached", "base", "batch", "conformance", "scaffold", "search"})
+HELPERS = frozenset({"attached", "base", "batch", "conformance", "library", "scaffold", "search"})
 """Files of this folder that are no regularizers; nor are those whose name starts with an underscore."""
 
 

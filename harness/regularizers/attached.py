@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 from harness.networks.chance import use_draws
 from harness.networks.taps import Taps
 from harness.networks.teacher import Teacher
 from harness.regularizers.base import DrawsSource, Regularizer
 from harness.regularizers.batch import Batch
+
+_taken: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+"""Networks and regularizers that are attached to each other, with the name of the regularizer's class."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,10 @@ class Attached:
         run: what computes the output of the network from its input, such as a compiled network; by default itself.
         precision: the context in which the network runs and the data term is computed.
         average: replaces gradients and a tensor beside them by their means over all processes, in place.
+
+    Raises:
+        HarnessError: one of the two is attached already, or a tap or an option does not fit the network, which is then
+            left as it was.
     """
 
     def __init__(
@@ -66,11 +75,17 @@ class Attached:
     ) -> None:
         self.network, self.regularizer, self.teacher = network, regularizer, teacher
         self._run, self._precision, self._average = run or network, precision, average
+        _refuse_twice(network, regularizer)
         if teacher is not None:
             regularizer.learn_from(teacher)
         self.taps = Taps(network, taps)
-        regularizer.attach(network, self.taps, draws)
-        self._features = self.taps.capture("features") if regularizer.uses_features else None
+        try:
+            regularizer.attach(network, self.taps, draws)
+            self._features = self.taps.capture("features") if regularizer.uses_features else None
+        except BaseException:
+            Regularizer.detach(regularizer)
+            raise
+        _taken[network] = _taken[regularizer] = type(regularizer).__name__
         self.parameters = [*network.parameters(), *regularizer.parameters()]
         """What learns: the network's parameters, then the regularizer's own."""
         self.has_penalty = False
@@ -125,3 +140,16 @@ class Attached:
         self.regularizer.detach()
         if self._features is not None:
             self._features.remove()
+        for one in (self.network, self.regularizer):
+            _taken.pop(one, None)
+
+
+def _refuse_twice(network: nn.Module, regularizer: Regularizer) -> None:
+    name = type(regularizer).__name__
+    if network in _taken:
+        raise HarnessError(
+            f"regularizer {name}: the network has {_taken[network]} attached already; detach that first, or write one "
+            "regularizer that does both"
+        )
+    if regularizer in _taken:
+        raise HarnessError(f"regularizer {name}: it is attached to a network already; make another for this one")

@@ -15,6 +15,7 @@ import harness.regularizers
 from tests.conftest import ROOT
 
 FACES = {"harness.regularizers", "harness.networks", "harness.degradations", "harness.evaluation"}
+LIBRARY = {*FACES, "harness.regularizers.library", "harness.regularizers.conformance", "harness.reporting"}
 OURS = re.compile(r"^ *(?:from (harness[\w.]*) import|import (harness[\w.]*))", re.MULTILINE)
 SHOWN = [
     ROOT / "docs" / "new-regularizer.md",
@@ -28,6 +29,11 @@ SHOWN = [
 def test_what_users_copy_imports_the_faces_alone(path) -> None:
     imported = {first or second for first, second in OURS.findall(path.read_text())}
     assert imported <= FACES
+
+
+def test_a_loop_of_ones_own_imports_the_faces_alone() -> None:
+    found = OURS.findall((ROOT / "docs" / "library.md").read_text())
+    assert {first or second for first, second in found} == LIBRARY - FACES | {"harness.regularizers"}
 
 
 def test_the_shown_files_import_something() -> None:

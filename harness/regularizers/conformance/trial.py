@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
-from harness.foundation.yamlfile import StrictModel
+from harness.foundation.yamlfile import StrictModel, validate
 from harness.networks.chance import use_draws
 from harness.networks.teacher import Teacher
+from harness.regularizers import load_regularizer
 from harness.regularizers.attached import Attached, Passed
 from harness.regularizers.base import Regularizer, teacher_option
 from harness.regularizers.conformance.batches import GROUND_TRUTHS, TrialBatches
-from harness.regularizers.conformance.networks import trial_images, trial_network
+from harness.regularizers.conformance.networks import small_networks, trial_images, trial_network
 from harness.spec import NetworkSpec
 
 ITERATIONS = 100
@@ -91,6 +94,25 @@ class Trial:
         self.source = TrialBatches(case.network, self.network, self.regularizer, self.rows)
         self.batch = self.source.plain()
         """What the step is given: always the same tensors."""
+
+    @classmethod
+    def of(
+        cls,
+        regularizer: str | type[Regularizer],
+        options: Mapping[str, Any] | None = None,
+        network: str = "srresnet_small",
+    ) -> Trial:
+        """Return a trial of a regularizer, by name or as a class, with options, on one of the small networks.
+
+        Raises:
+            HarnessError: an unknown regularizer, option or network.
+        """
+        found = load_regularizer(regularizer) if isinstance(regularizer, str) else regularizer
+        checked = validate(dict(options or {}), found.Options, f"regularizer {found.__name__}", "options")
+        networks = small_networks()
+        if network not in networks:
+            raise HarnessError(f"trial: {network!r}: no small network; there are: {', '.join(networks)}")
+        return cls(Case(found, checked, networks[network]))
 
     @property
     def parameters(self) -> list[nn.Parameter]:
