@@ -65,7 +65,7 @@ def _experiments() -> Lines:
 
     for folder in experiment_folders():
         for path in sorted(folder.glob("*.yaml")):
-            yield path.stem, _text(path, "description").partition(". ")[0]
+            yield path.stem, _described(path).partition(". ")[0]
 
 
 def _networks() -> Lines:
@@ -134,6 +134,14 @@ def _ablations() -> Lines:
 def _options(options: dict[str, object]) -> str:
     """Return settings as they would stand in a call; "" if there are none."""
     return f" ({', '.join(f'{key} {value}' for key, value in options.items())})" if options else ""
+
+
+def _described(path: Path) -> str:
+    """Return an experiment's description, which may stand in the file that it extends."""
+    from harness.experiment.extends import load_extended
+
+    content, _ = load_extended(path)
+    return str(content.get("description", "")) if isinstance(content, dict) else ""
 
 
 def _text(path: Path, field: str) -> str:

@@ -10,6 +10,7 @@ from harness.evaluation.external_entry import ExternalEntry, ExternalModel, reso
 from harness.evaluation.references import ReferenceMethod, find_reference, resolve_references
 from harness.evaluation.weight_files import weights_folder
 from harness.experiment.catalogues import Catalogues, VariantEntry
+from harness.experiment.extends import load_extended
 from harness.experiment.file import ExperimentFile
 from harness.experiment.names import check_names
 from harness.experiment.runs import Run, Spanner
@@ -19,7 +20,7 @@ from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_name
 from harness.foundation.places import expanded
-from harness.foundation.yamlfile import load_yaml, validate
+from harness.foundation.yamlfile import validate
 from harness.regularizers import teacher_of
 from harness.spec import EvaluationSpec, SetSpec
 
@@ -179,7 +180,7 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, n
     """Read, check and resolve an experiment file.
 
     Args:
-        path: the YAML file; its stem is the experiment's name.
+        path: the YAML file; its stem is the experiment's name. It may extend another one.
         catalogues: the catalogues its names refer to; by default those in ``configs/``.
         next_stage: if it adds seeds until it is decided, with those that come next instead of the present ones.
 
@@ -187,13 +188,17 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, n
         HarnessError: one line per mistake, with file, field, value and the allowed choices.
     """
     path = Path(path)
-    data, stage = load_yaml(path), None
+    (data, source), stage = load_extended(path), None
     if isinstance(data, dict) and isinstance(data.get("seeds"), dict):
         check_name(path.stem, "experiment", f"{path}: name")
-        stage = read_stage(path.stem, validate(data["seeds"], SeedsEntry, str(path), "seeds"))
+        stage = read_stage(path.stem, validate(data["seeds"], SeedsEntry, source, "seeds"))
         stage = stage.following if next_stage else stage
         data = {**data, "seeds": list(stage.seeds)}
         if data.get("tuning") is not None:  # of which comparison would it be decided: of defaults, or of choices?
             problem = "cannot stand beside seeds that are added until it is decided; list them"
             raise HarnessError(f"{path}: tuning: {problem}")
-    return Experiment(path, validate(data, ExperimentFile, str(path)), catalogues or Catalogues.load(), stage)
+    file = validate(data, ExperimentFile, source)
+    try:
+        return Experiment(path, file, catalogues or Catalogues.load(), stage)
+    except HarnessError as error:  # what is wrong may stand in either file
+        raise HarnessError(str(error).replace(f"{path}: ", f"{source}: ")) from error

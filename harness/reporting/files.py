@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from harness.experiment import Experiment
@@ -11,6 +12,9 @@ from harness.reporting.rows.labels import compares
 
 TABLE_FORMATS = ("csv", "html", "md", "tex")
 FIGURE_FORMATS = ("pdf", "png")
+
+PUBLISHED = Path("configs/published")
+"""Published numbers, one CSV file for each source."""
 
 
 def table_files(experiment: Experiment) -> list[Path]:
@@ -26,10 +30,34 @@ def figure_files(experiment: Experiment) -> list[Path]:
 
 def tables_below(study: Study, folder: Path) -> list[Path]:
     """Return the tables of a study below ``folder``, sorted."""
-    kinds = ("main", "cost", "equal_cost", "published", *degraded_metrics(study), *photograph_metrics(study))
-    kinds += ("test_time",) * bool(study.ways)
+    kinds = ["main", "cost", "equal_cost", *photograph_metrics(study)]
+    kinds += [name for name in degraded_metrics(study) if name != study.metrics[0] or _several_sets(study, name)]
+    kinds += ["published"] if published_cells(study) else []
+    kinds += ["test_time"] if study.ways else []
     names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
-    return sorted(folder / name for name in (*names, "summary.csv", "ranks.csv", "failures.csv", "failures.md"))
+    names += ["summary.csv", "ranks.csv", "failures.csv", "failures.md", "README.md", "preview.tex"]
+    return sorted(folder / name for name in names)
+
+
+def published_cells(study: Study) -> bool:
+    """Return whether any cell of a study was published: whether there is a table of these. Bad files count as none."""
+    planned = {(item.dataset, item.degradation, metric) for item in study.sets for metric in item.metrics}
+    for path in sorted(PUBLISHED.glob("*.csv")):
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            for row in rows:
+                if float(row["scale"]) == study.scale and row["network"] in study.networks:
+                    key = (row["dataset"], row["degradation"], row["metric"])
+                    if key in planned and row["variant"] in study.methods_of(row["network"]):
+                        return True
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
+            continue  # the command that writes the tables names the file and the line
+    return False
+
+
+def _several_sets(study: Study, metric: str) -> bool:
+    """Return whether a metric is averaged over data sets, so that these have tables of their own."""
+    return len({item.dataset for item in study.sets if item.degradation != REAL and metric in item.metrics}) > 1
 
 
 def tuning_files(experiment: Experiment) -> list[Path]:

@@ -100,8 +100,8 @@ def test_latex_compiles(unfinished: Path, tmp_path: Path) -> None:
     latex = shutil.which("pdflatex")
     if latex is None:
         pytest.skip("no pdflatex on this machine (apt-get install texlive-latex-recommended)")
-    for source in sorted((unfinished / "reports" / NAME / "tables").glob("*.tex")):
-        command = [latex, "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path}", str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout[-2000:]
-        assert (tmp_path / f"{source.stem}.pdf").stat().st_size > 5000
+    folder = unfinished / "reports" / NAME / "tables"
+    command = [latex, "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path}", "preview.tex"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "preview.pdf").stat().st_size > 5000

@@ -22,8 +22,8 @@ from harness.reporting.statistics.costs import costs
 from harness.reporting.statistics.critical import ALPHA
 from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import summarize
-from harness.reporting.tables import render
-from harness.reporting.tables.formats import PlainTable, latex_document, markdown_escape
+from harness.reporting.tables import latex, render
+from harness.reporting.tables.formats import PlainTable, markdown_escape
 from harness.reporting.tables.write import numbers
 from harness.reporting.templates import page
 
@@ -63,12 +63,13 @@ def write_outcome(found: Outcome, folder: str | Path) -> list[Path]:
     title = f"{found.ablation.experiment.name}: {file.title}"
     head = f"# {markdown_escape(title)}\n\n{markdown_escape(file.question)}\n\n"
     texts = {"table.md": head + levels.markdown(), "table.csv": numbers(_rows(found))}
-    parts, tex = levels.html(), [levels.latex()]
+    parts, tex = levels.html(), [levels.latex(found.ablation.experiment.name)]
     if detail is not None:
         texts["table.md"] += "\n" + render.markdown(detail)
         parts += render.html_table(detail)
-        tex.append(render.latex(detail))
-    texts["table.tex"] = latex_document(tex)
+        mark = latex.label(found.ablation.experiment.name, levels.name, metric)
+        tex.append(render.latex(detail, mark))
+    texts["table.tex"] = latex.body(tex)
     texts["table.html"] = page(title, parts)
     for name, text in texts.items():
         write_text(folder / name, text)

@@ -21,8 +21,8 @@ from harness.reporting.statistics.comparison import Cell, Comparison, cell_of, c
 from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import summarize
 from harness.reporting.statistics.trials import best_of, counted
-from harness.reporting.tables import render
-from harness.reporting.tables.formats import PlainTable, latex_document, markdown_escape
+from harness.reporting.tables import latex, render
+from harness.reporting.tables.formats import PlainTable, markdown_escape
 from harness.reporting.tables.write import numbers
 from harness.reporting.templates import page
 
@@ -91,23 +91,25 @@ def write_tuned(found: Tuned, folder: Path) -> list[Path]:
     title = f"{found.experiment.name}: tuning"
     tables, trials = (comparison_table(found), chosen_table(found)), trial_table(found)
     details = list(_details(found))
+    name = found.experiment.name
+    marked = [render.latex(one, latex.label(name, "tuning", str(i))) for i, one in enumerate(details)]
     texts = {
         "comparison.md": f"# {markdown_escape(title)}\n\n"
         + "\n".join([*(table.markdown() for table in tables), *map(render.markdown, details)]),
         "comparison.csv": numbers(_all_numbers(found)),
-        "comparison.tex": latex_document([*(table.latex() for table in tables), *map(render.latex, details)]),
+        "comparison.tex": latex.body([*(table.latex(name) for table in tables), *marked]),
         "comparison.html": page(
             title, "\n".join([*(table.html() for table in tables), *map(render.html_table, details)])
         ),
         "trials.md": f"# {markdown_escape(title)}: all trials\n\n{trials.markdown()}",
         "trials.csv": trials.csv(),
-        "trials.tex": latex_document([trials.latex()]),
+        "trials.tex": latex.body([trials.latex(name)]),
         "trials.html": page(f"{title}: all trials", trials.html()),
     }
-    for name, text in texts.items():
-        write_text(folder / name, text)
+    for file, text in texts.items():
+        write_text(folder / file, text)
     figures = search_figure(losses(found), untrained(found), found.study, folder)
-    return sorted([*(folder / name for name in texts), *figures])
+    return sorted([*(folder / file for file in texts), *figures])
 
 
 def losses(found: Tuned) -> dict[str, dict[str, list[float]]]:

@@ -103,11 +103,11 @@ def degradation_label(name: str) -> str:
 
 
 def short_degradation(name: str) -> str:
-    """Return a heading of few letters: ``blur_noise_jpeg`` becomes ``b+n+j``; a single part keeps its name."""
+    """Return a heading of few letters: ``blur_noise_jpeg`` becomes ``b+n+j``; a single part is written out."""
     parts = name.split("_")
     if name in _DEGRADATIONS:
         return _SHORT.get(name, _DEGRADATIONS[name])
-    return name if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
+    return degradation_label(name) if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
 
 
 def explain_letters(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.reporting.statistics.critical import ALPHA
-from harness.reporting.statistics.groups import BASELINE, RIVAL, Judged
+from harness.reporting.statistics.groups import BASELINE, RIVAL, SECOND, Judged
 from harness.reporting.statistics.power import Situation, detectable
 from harness.reporting.statistics.rule import errors_needed, table_factors, table_pvalues, verdict
 
@@ -42,11 +42,14 @@ def claim(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float, sha
             index = int(number)
             row = rows[group.rows[index]]
             row["detectable"] = detectable(Situation.estimated(group, index, float(row["sigma_rest"]), factors[0]))
-    _embolden([group for group in groups if group.kind == RIVAL], rows, sign, share)
+    for kind, field in ((RIVAL, "best_significant"), (SECOND, "second_significant")):
+        _mark([group for group in groups if group.kind == kind], rows, sign, share, field)
 
 
-def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float, share: float) -> None:
-    """Mark the best method of each column if it beats every other one, as the rule for the whole table has it.
+def _mark(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float, share: float, field: str) -> None:
+    """Mark the best or second best of each column if it beats every other method, as the rule for the table has it.
+
+    The second best is compared with the best too, and corrected for that, but need not beat it.
 
     A number that is bold has its star as well, or, being the baseline's, all others have theirs; so no table without
     any true difference has a bold number that has no false star beside it.
@@ -60,4 +63,5 @@ def _embolden(groups: Sequence[Judged], rows: list[dict[str, Any]], sign: float,
         methods[group.centre] = group.methods
     for best, others in beaten.items():
         starred = [rows[place]["significant"] for place in ([best] if rows[best]["role"] else others)]
-        rows[best]["best_significant"] = len(others) == methods[best] - 1 and all(others.values()) and all(starred)
+        beats = [won for place, won in others.items() if field == "best_significant" or not rows[place]["best"]]
+        rows[best][field] = len(others) == methods[best] - 1 and len(beats) > 0 and all(beats) and all(starred)

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from harness.reporting.rows.compared import AVERAGE, REAL, Study
-from harness.reporting.rows.labels import MetricLabel, compares, degradation_label, metric_label, short_degradation
+from harness.reporting.rows.labels import (
+    MetricLabel,
+    compares,
+    degradation_label,
+    explain_letters,
+    metric_label,
+    short_degradation,
+)
 from harness.reporting.statistics.claims import EXPLORATORY, PRIMARY
 from harness.reporting.statistics.critical import ALPHA
 from harness.reporting.statistics.paired import LEVEL
@@ -21,9 +28,14 @@ _NAMED = 5
 _HOPELESS = 25.0
 """Standard errors beyond which a star is out of reach for any difference that a paper would report."""
 
+MARKS = (
+    "Bold: the best method of its column, if it is significantly better than every other one. Underlined: the second "
+    "best, if it is significantly better than every other one but the best."
+)
+
 _SHOWN = [
     *("network", "method", "column", "state", "failed", "missing", "total", "seeds", "seeds_total"),
-    *("mean", "difference", "low", "high", "significant", "best_significant"),
+    *("mean", "difference", "low", "high", "significant", "best_significant", "second_significant"),
 ]
 
 
@@ -35,9 +47,9 @@ class Cell:
         value: the mean ("25.67"), or what became of the cell ("failed 3/15", "missing").
         gain: difference to the baseline with sign ("+0.78"), "" where there is none.
         low, high: ends of its 95% interval, with signs.
-        half: half the interval's width.
         star: the difference is claimed, by the rule for the whole table.
         bold: the best of its column, by the same rule better than every other method.
+        second: the second best, by the same rule better than every method but the best.
         partial: "2/3" if only two of three seeds have values, else "".
         number: the mean, to sort by.
     """
@@ -46,9 +58,9 @@ class Cell:
     gain: str = ""
     low: str = ""
     high: str = ""
-    half: str = ""
     star: bool = False
     bold: bool = False
+    second: bool = False
     partial: str = ""
     number: float = float("nan")
 
@@ -70,6 +82,17 @@ class Comparison:
     gain_caption: str
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> str:
+        """One short sentence, the caption in a paper."""
+        return f"{self.heading}. {self.label.direction}"
+
+    @property
+    def letters(self) -> str:
+        """What the letters in short headings mean, "" without any."""
+        letters = "" if self.scope == REAL else explain_letters(self.columns)
+        return f"{letters}." if letters else ""
 
     @property
     def heading(self) -> str:
@@ -145,7 +168,8 @@ def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
         return Cell("missing" if every else f"missing {row['missing']}/{row['total']}")
     partial = f"{row['seeds']}/{row['seeds_total']}" if row["state"] == "partial" else ""
     mean = float(row["mean"])
-    cell = Cell(label.value(mean), bold=bool(row["best_significant"]), partial=partial, number=mean)
+    cell = Cell(label.value(mean), partial=partial, number=mean)
+    cell = replace(cell, bold=bool(row["best_significant"]), second=bool(row["second_significant"]))
     if not np.isfinite(row["difference"]):
         return cell
     low, high = float(row["low"]), float(row["high"])
@@ -155,7 +179,6 @@ def cell_of(row: dict[Hashable, Any] | None, label: MetricLabel) -> Cell:
         gain=label.difference(float(row["difference"])),
         low=label.difference(low) if known else "",
         high=label.difference(high) if known else "",
-        half=label.value((high - low) / 2) if known else "",
         star=bool(row["significant"]),
     )
 
@@ -170,7 +193,7 @@ def _caption(rows: pd.DataFrame, study: Study, label: MetricLabel, scope: str, c
         names = _datasets(study, rows, scope)
         where = f"of {_listed(names)}" + (", each data set weighing the same" if len(names) > 1 else "")
     text = f"{label.axis}, mean over {seeds} training seed{'s' * (seeds != 1)} and {over} {where}. {label.direction} "
-    text += "Bold: the best method of its column, if it is significantly better than every other one."
+    text += MARKS
     if AVERAGE in columns:
         text += f' "average": mean over the {"data sets" if scope == REAL else "degradations"}.'
     if scope == REAL:
@@ -280,7 +303,11 @@ def warnings(rows: pd.DataFrame, study: Study) -> list[str]:
         better = [name for name in study.references if sign * (means.get(name, np.nan) - base) > 0]
         if better:
             shown = _listed([f"{name} ({label.value(means[name])}{unit})" for name in better])
-            where = "on average" if last["column"].iloc[0] == AVERAGE else f"on {last['column'].iloc[0]}"
+            where = (
+                "on average"
+                if last["column"].iloc[0] == AVERAGE
+                else f"on {degradation_label(str(last['column'].iloc[0]))}"
+            )
             found.append(
                 f"Warning: on {network}, {study.baseline} ({label.value(base)}{unit}) is worse {where} than {shown}, "
                 "which no training has touched. Differences between methods may then say no more than which of them "

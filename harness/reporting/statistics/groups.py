@@ -21,7 +21,7 @@ from harness.reporting.statistics.samples import Column
 
 Floats = npt.NDArray[np.float64]
 
-BASELINE, RIVAL = "baseline", "rival"
+BASELINE, RIVAL, SECOND = "baseline", "rival", "second"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Group:
     """Comparisons of one column with one method, the centre, over the same number of seeds.
 
     Attributes:
-        kind: "baseline" or "rival": the centre is the baseline, or the best method.
+        kind: "baseline", "rival" or "second": the centre is the baseline, the best method, or the second best.
         centre: its row.
         rows: the row of each of the K other methods.
         methods: how many methods the column has.

@@ -15,7 +15,7 @@ from harness.reporting.rows.labels import metric_label
 from harness.reporting.rows.metric_rows import Block, blocks
 from harness.reporting.statistics import paired as st
 from harness.reporting.statistics.claims import EXPLORATORY, PRIMARY, claim
-from harness.reporting.statistics.groups import BASELINE, RIVAL, Group, Judged, draws, groups_of, measure
+from harness.reporting.statistics.groups import BASELINE, RIVAL, SECOND, Group, Judged, draws, groups_of, measure
 from harness.reporting.statistics.samples import Column, columns
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +43,8 @@ def summarize(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         undecided); ``improvement`` (probability), ``detectable`` (of primary
         comparisons: the effect that the rule would find with probability 80%),
         ``sigma_seed``/``sigma_image``/``sigma_rest``; and ``best`` of its column, ``best_significant`` if the rule says
-        so against each other method and none of them failed or is missing.
+        so against each other method and none of them failed or is missing; ``second_significant`` likewise of the
+        second best against each method but the best.
     """
     return summarize_blocks(blocks(frame, study), study)
 
@@ -111,6 +112,9 @@ def _groups(block: Block, column: Column, cells: list[dict[str, Any]], study: St
         if len(usable) == len(cells):
             others = [index for index in usable if index != best]
             result += groups_of(RIVAL, column, best, others, trained, [False] * len(cells))
+            second = max(others, key=lambda index: sign * cells[index]["mean"])
+            others = [index for index in usable if index != second]
+            result += groups_of(SECOND, column, second, others, trained, [False] * len(cells))
     return result
 
 
@@ -167,7 +171,7 @@ _NUMBERS = (
 _NOTHING = (
     dict.fromkeys(_NUMBERS, float("nan"))
     | {"role": "", "verdict": ""}
-    | {"significant": False, "best": False, "best_significant": False}
+    | {"significant": False, "best": False, "best_significant": False, "second_significant": False}
 )
 
 

@@ -34,7 +34,7 @@ def cost_table(table: pd.DataFrame, study: Study) -> PlainTable:
 
 def write_costs(study: Study, records: Records, folder: str | Path) -> list[Path]:
     """Write ``cost.{md,csv,tex,html}`` below ``folder``."""
-    return write_plain(cost_table(costs(study, records), study), "Cost of training", folder)
+    return write_plain(cost_table(costs(study, records), study), "Cost of training", folder, study.name)
 
 
 def _cost_row(row: dict[Hashable, Any]) -> tuple[str, ...]:

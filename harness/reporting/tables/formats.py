@@ -1,4 +1,4 @@
-"""Plain tables of text as Markdown, CSV, LaTeX (booktabs) and HTML, and as files of each, complete on its own."""
+"""Plain tables of text as Markdown, CSV, LaTeX and HTML, and as files of each."""
 
 from __future__ import annotations
 
@@ -7,49 +7,16 @@ import html
 import io
 import re
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.foundation.files import write_text
+from harness.reporting.tables import latex
 from harness.reporting.templates import page
 
 WIDTH = 118
 """Columns of a terminal that prose and Markdown tables keep to."""
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "×": r"$\times$",
-    "°": r"$^\circ$",
-    "–": "--",
-    "\u2009": r"\,",
-    "[": "{[}",  # after the end of a row, \\[...] would be a length and \\* another command
-    "]": "{]}",
-    "*": "{*}",
-    '"': r"\textquotedbl{}",
-    "’": "'",
-    "…": r"\dots{}",
-}
-
-_LAST_LETTER = "\u017f"
-"""The last letter that pdflatex typesets with the T1 encoding; others are spelled as their code points."""
-
-_LIGATURES = ("--", "?`", "!`", "``", "''", ",,")
-"""Pairs of signs that LaTeX draws as another one."""
 
 _MARKDOWN = re.compile(
     r"\\(?=[!-/:-@\[-`{-~])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)|\|"
@@ -80,11 +47,14 @@ class PlainTable:
         """Return header and rows as CSV with Unix line ends."""
         return csv_text(self.header, self.rows)
 
-    def latex(self) -> str:
-        """Return a floating ``table*`` environment; the document needs the packages booktabs and graphicx."""
-        columns = "".join("r" if index in self.numeric else "l" for index in range(len(self.header)))
-        lines = [latex_row(self.header), r"\midrule", *(latex_row(row) for row in self.rows)]
-        return latex_float(self.name, latex_escape(self.caption), columns, lines)
+    def latex(self, study: str = "") -> str:
+        """Return a floating ``table*``; its label is unique if the table's name is among those of ``study``."""
+        head, _, rest = self.caption.partition(". ")
+        mark = latex.label(*filter(None, [study, self.name]))
+        if not self.rows:
+            return latex.float_of(mark, head.rstrip(".") + ".", [], [rest, "None."])
+        parts, same = latex.plain(self.header, self.rows, self.numeric)
+        return latex.float_of(mark, head.rstrip(".") + ".", parts, [rest, same])
 
     def html(self) -> str:
         """Return a ``<table>`` with a caption; a script in the page may sort it by its ``data-sort`` keys."""
@@ -103,13 +73,13 @@ class PlainTable:
         )
 
 
-def write_plain(table: PlainTable, title: str, folder: str | Path) -> list[Path]:
+def write_plain(table: PlainTable, title: str, folder: str | Path, study: str = "") -> list[Path]:
     """Write ``<name>.{csv,html,md,tex}`` below ``folder`` and return the paths; ``title`` is that of the page."""
     texts = {
         "csv": table.csv(),
         "html": page(title, table.html()),
         "md": table.markdown(),
-        "tex": latex_document([table.latex()]),
+        "tex": latex.body([table.latex(study)]),
     }
     paths = [Path(folder) / f"{table.name}.{form}" for form in texts]
     for path, text in zip(paths, texts.values(), strict=True):
@@ -152,19 +122,6 @@ def csv_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return stream.getvalue()
 
 
-def latex_escape(text: str) -> str:
-    """Return text on one line with LaTeX's special characters escaped and the few symbols used here spelled out.
-
-    What pdflatex has no letter for is spelled as its code point.
-    """
-    text = re.sub(r"[\r\n\t\v\f]+", " ", unicodedata.normalize("NFC", text))
-    escaped = ""
-    for before, letter in zip(f" {text}", text, strict=False):
-        known = letter if letter <= _LAST_LETTER else f"{{[}}U+{ord(letter):04X}{{]}}"
-        escaped += "{}" * (before + letter in _LIGATURES) + _LATEX.get(letter, known)
-    return escaped
-
-
 def markdown_escape(text: str) -> str:
     """Return text on one line with what Markdown would take for markup escaped; what cannot be any stays readable."""
     text = _MARKDOWN.sub(r"\\\g<0>", re.sub(r"\s*[\r\n]+\s*", " ", text))
@@ -172,36 +129,6 @@ def markdown_escape(text: str) -> str:
         if text.count(mark) > 1:
             text = text.replace(mark, f"\\{mark}")
     return text
-
-
-def latex_row(cells: Sequence[str]) -> str:
-    """Return one escaped row of a tabular."""
-    return " & ".join(latex_escape(cell) for cell in cells) + r" \\"
-
-
-def latex_float(name: str, caption: str, columns: str, lines: Sequence[str]) -> str:
-    """Return a ``table*`` with booktabs rules around ``lines``; the caption must be escaped already.
-
-    A tabular wider than the text is shrunk to it, which needs the package graphicx.
-    """
-    body = "\n".join(lines)
-    label = re.sub(r"[^A-Za-z0-9._-]", "-", name)
-    shrink = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%"
-    return (
-        f"\\begin{{table*}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{label}}}\n\\footnotesize\n"
-        f"\\setlength{{\\tabcolsep}}{{4pt}}\n{shrink}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{body}\n"
-        "\\bottomrule\n\\end{tabular}}\n\\end{table*}\n"
-    )
-
-
-def latex_document(parts: Sequence[str]) -> str:
-    """Return a document that compiles on its own, with the tables between marker lines to copy from."""
-    return (
-        "\\documentclass[10pt,twocolumn]{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[margin=18mm]{geometry}\n"
-        "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\begin{document}\n% --- tables begin\n"
-        + "\n".join(parts)
-        + "% --- tables end\n\\end{document}\n"
-    )
 
 
 def _right(numeric: bool) -> str:

@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from harness.foundation.errors import HarnessError
+from harness.reporting.files import PUBLISHED
 from harness.reporting.rows.compared import Study
-from harness.reporting.rows.labels import metric_label
+from harness.reporting.rows.labels import degradation_label, metric_label
 from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import COMPARED
 from harness.reporting.tables.formats import PlainTable, write_plain
@@ -18,7 +19,7 @@ from harness.reporting.tables.formats import PlainTable, write_plain
 COLUMNS = ("scale", "network", "variant", "dataset", "degradation", "metric", "value", "source", "note")
 """Columns of every file in ``configs/published``."""
 
-FOLDER = Path("configs/published")
+FOLDER = PUBLISHED
 
 
 def load_published(folder: str | Path = FOLDER) -> pd.DataFrame:
@@ -63,7 +64,7 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
         if cell is None:
             continue
         label = metric_label(item["metric"])
-        shown = (key[0], key[1], key[2], key[3], label.axis, label.value(item["value"]))
+        shown = (key[0], key[1], key[2], degradation_label(key[3]), label.axis, label.value(item["value"]))
         if cell["state"] not in COMPARED or np.isinf(cell["mean"]):
             state = str(cell["state"]) if cell["state"] not in COMPARED else label.value(cell["mean"])
             rows.append((*shown, "", "", "", state, item["source"], item["note"]))
@@ -76,13 +77,13 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
         )
         inside = "inside" if abs(ours - item["value"]) <= half else "outside"
         verdict = inside if np.isfinite(half) else "one seed, no interval"
-        interval = label.value(half) if np.isfinite(half) else ""
+        interval = f"[{label.value(ours - half)}, {label.value(ours + half)}]" if np.isfinite(half) else ""
         difference = label.difference(ours - item["value"])
         rows.append((*shown, label.value(ours), interval, difference, verdict, item["source"], item["note"]))
     names = ("network", "method", "data set", "degradation", "metric")
-    header = (*names, "published", "ours", "± 95%", "difference", "verdict", "source", "note")
+    header = (*names, "published", "ours", "next training", "difference", "verdict", "source", "note")
     caption = (
-        f"Published numbers beside those of {study.name}. ±: half of the 95% interval for one more training on "
+        f"Published numbers beside those of {study.name}. Next training: the 95% interval for one more training on "
         "the same images, predicted from the spread of our seeds, since a published value is one training; verdict: "
         "whether it lies inside. Training protocols differ between papers; a value outside is a difference of "
         "protocols or code, not an error of either side."
@@ -93,6 +94,6 @@ def published_table(summary: pd.DataFrame, published: pd.DataFrame, study: Study
 def write_published(
     summary: pd.DataFrame, study: Study, folder: str | Path, published: str | Path = FOLDER
 ) -> list[Path]:
-    """Write ``published.{md,csv,tex,html}`` below ``folder``; the table is empty if no cell was published."""
+    """Write ``published.{md,csv,tex,html}`` below ``folder``; nothing if no cell was published."""
     table = published_table(summary, load_published(published), study)
-    return write_plain(table, "Published numbers beside ours", folder)
+    return write_plain(table, "Published numbers beside ours", folder, study.name) if table.rows else []

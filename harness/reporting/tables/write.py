@@ -15,10 +15,11 @@ from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import load_records
 from harness.reporting.statistics.comparison import Comparison, comparisons
 from harness.reporting.statistics.summary import rank_table, summarize_blocks
-from harness.reporting.tables import render
+from harness.reporting.tables import latex, render
 from harness.reporting.tables.cost import write_costs
 from harness.reporting.tables.equal_cost import equal_cost_table
-from harness.reporting.tables.formats import PlainTable, csv_text, latex_document, write_plain
+from harness.reporting.tables.formats import PlainTable, csv_text, write_plain
+from harness.reporting.tables.guide import write_guides
 from harness.reporting.tables.passes import passes_table
 from harness.reporting.tables.published import write_published
 from harness.reporting.templates import page
@@ -33,11 +34,14 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     """Write the tables of an aggregated metrics file below ``folder`` and return their paths, sorted.
 
     ``main.{md,csv,tex,html}``: the first metric, averaged over data sets. ``<metric>.{md,csv,tex,html}``: the average
-    and each data set. ``real_paired.{md,csv,tex,html}`` and ``real_unpaired.{md,csv,tex,html}``: all metrics on real
-    photographs with and without ground truth, where the study has such. ``summary.csv``: every number of
+    and each data set, without what ``main`` holds. ``real_paired.{md,csv,tex,html}`` and
+    ``real_unpaired.{md,csv,tex,html}``: all metrics on real
+    photographs with and without ground truth, where the study has such.
+    ``summary.csv``: every number of
     :func:`harness.reporting.statistics.summary.summarize`. ``ranks.csv``: how stable the ranking is.
     ``failures.{md,csv}``: what failed or is missing. ``published.{md,csv,tex,html}``: published numbers
-    (``configs/published``) beside ours.
+    (``configs/published``) beside ours, if there are any. ``README.md``: what each file is. ``preview.tex``: a document
+    that shows all LaTeX tables.
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     ``equal_cost.{md,csv,tex,html}``: the main comparison again, with baselines that took as long as each method.
     ``test_time.{md,csv,tex,html}``: of networks that draw random numbers at test time, single passes and means.
@@ -50,11 +54,12 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     for metric in degraded_metrics(study):
         tables = comparisons(summary, study, metric, real=False)
         if metric == study.metrics[0]:
-            files |= _formats("main", tables[:1], summary)
-        files |= _formats(metric, tables, summary)
+            files |= _formats("main", tables[:1], summary, study.name)
+            tables = tables[1:]
+        files |= _formats(metric, tables, summary, study.name) if tables else {}
     for name, measured in photograph_metrics(study).items():
         tables = [table for metric in measured for table in comparisons(summary, study, metric, real=True)]
-        files |= _formats(name, tables, summary)
+        files |= _formats(name, tables, summary, study.name)
     failed = failures(frame)
     files |= {"failures.md": failed.markdown(), "failures.csv": failed.csv()}
     for name, text in files.items():
@@ -63,10 +68,13 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     trained = study.trainings
     paths = write_costs(trained, records if trained is study else load_records(trained, runs), folder)
     if study.ways:
-        paths += write_plain(passes_table(frame, study), "Random numbers at test time", folder)
-    paths += write_plain(equal_cost_table(laid_out, summary, study, records), "Comparison at equal cost", folder)
+        paths += write_plain(passes_table(frame, study), "Random numbers at test time", folder, study.name)
+    paths += write_plain(
+        equal_cost_table(laid_out, summary, study, records), "Comparison at equal cost", folder, study.name
+    )
     paths += write_published(summary, study, folder)
-    return sorted([*paths, *(Path(folder) / name for name in files)])
+    paths += [Path(folder) / name for name in files]
+    return sorted([*paths, *write_guides(study.name, paths, folder)])
 
 
 def failures(frame: pd.DataFrame) -> PlainTable:
@@ -86,7 +94,7 @@ def failures(frame: pd.DataFrame) -> PlainTable:
     return PlainTable("failures", caption, header, tuple(rows), frozenset({2, 6}))
 
 
-def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[str, str]:
+def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame, study: str) -> dict[str, str]:
     rows = rows[rows["metric"].isin([table.metric for table in tables])]
     rows = pd.concat([rows[(rows["metric"] == table.metric) & (rows["scope"] == table.scope)] for table in tables])
     parts = "\n".join(render.html_table(table) for table in tables)
@@ -94,9 +102,13 @@ def _formats(name: str, tables: list[Comparison], rows: pd.DataFrame) -> dict[st
     return {
         f"{name}.md": "\n".join(render.markdown(table) for table in tables),
         f"{name}.csv": numbers(rows),
-        f"{name}.tex": latex_document([render.latex(table) for table in tables]),
+        f"{name}.tex": latex.body([render.latex(table, _mark(name, table, study)) for table in tables]),
         f"{name}.html": page(title, parts),
     }
+
+
+def _mark(name: str, table: Comparison, study: str) -> str:
+    return latex.label(study, name, *([] if name == "main" else [table.metric, table.scope]))
 
 
 def numbers(table: pd.DataFrame) -> str:

@@ -15,7 +15,8 @@ from harness.reporting.figures.build import write_figures
 from harness.reporting.figures.style import drawable
 from harness.reporting.files import figure_names
 from harness.reporting.page.report import write_report
-from harness.reporting.tables.formats import PlainTable, csv_text, latex_escape, markdown_escape
+from harness.reporting.tables.formats import PlainTable, csv_text, markdown_escape
+from harness.reporting.tables.latex import escape as latex_escape
 from harness.reporting.tables.write import write_tables
 from tests.reporting import synthetic
 from tests.reporting.conftest import write

@@ -30,7 +30,9 @@ def test_every_measured_cell_has_a_verdict(plain: Written) -> None:
     table = published_table(summary, load_published(FOLDER), plain.study)
     assert len(table.rows) == 8
     for row in table.rows:
-        published, ours, half, difference = (float(row[index]) for index in (5, 6, 7, 8))
+        published, ours, difference = (float(row[index]) for index in (5, 6, 8))
+        low, high = (float(end) for end in row[7].strip("[]").split(", "))
+        half = (high - low) / 2
         assert difference == pytest.approx(ours - published, abs=0.011)
         assert row[9] == ("inside" if abs(difference) <= half else "outside") or abs(abs(difference) - half) < 0.02
 
@@ -48,7 +50,7 @@ def test_nothing_published_is_an_empty_table(plain: Written, tmp_path: Path) -> 
     table = published_table(summary, load_published(tmp_path), plain.study)
     assert table.rows == ()
     assert "None." in table.markdown()
-    assert table.latex().count("&") > 0
+    assert "None." in table.latex()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from harness.reporting.rows.compared import EvaluationSet
 from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.statistics.comparison import comparison
 from harness.reporting.statistics.summary import rank_table, summarize
-from harness.reporting.tables.formats import PlainTable, latex_escape
+from harness.reporting.tables.formats import PlainTable
+from harness.reporting.tables.latex import escape as latex_escape
+from harness.reporting.tables.render import latex, markdown
 from harness.reporting.tables.write import write_tables
 from tests.reporting import synthetic
 from tests.reporting.conftest import Written, write
@@ -181,7 +185,7 @@ def test_real_photographs_have_tables_of_their_own(photographed: tuple[Written, 
     assert "Lower is better." in unpaired
     assert "judges the results alone" in unpaired.replace("\n", " ")
     assert not (folder / "niqe.md").exists()
-    for name in ("main", "psnr_rgb", "psnr_y"):
+    for name in ("main", "psnr_y"):
         text = (folder / f"{name}.md").read_text()
         assert not re.search("Pairs|More|Photos|real", text)
 
@@ -219,9 +223,75 @@ def test_latex_is_balanced_and_escaped(tables: Path, broken_tables: Path) -> Non
         assert text.isascii(), path.name
         assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
         assert text.count(r"\begin{") == text.count(r"\end{")
-        assert not re.search(r"(?<!\\)_(?!\{)", re.sub(r"\\label\{[^}]*\}", "", text)), path.name
-        columns = {line.count("&") for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line}
-        assert len(columns) == 1, path.name
+        assert not re.search(r"(?<!\\)_(?!\{)", re.sub(r"\\(label|input)\{[^}]*\}", "", text)), path.name
+        for part in text.split(r"\begin{tabular}")[1:]:
+            lines = part.partition(r"\end{tabular}")[0].splitlines()
+            columns = {line.count("&") for line in lines if line.endswith(r"\\") and "multicolumn" not in line}
+            assert len(columns) == 1, path.name
+
+
+def test_latex_files_are_bodies_with_labels_of_their_own(tables: Path, broken_tables: Path) -> None:
+    for folder in (tables, broken_tables):
+        bodies = [path for path in folder.glob("*.tex") if path.name != "preview.tex"]
+        labels = [label for path in bodies for label in re.findall(r"\\label\{(.*?)\}", path.read_text())]
+        assert labels
+        assert len(labels) == len(set(labels))
+        for path in bodies:
+            text = path.read_text()
+            assert not re.search(r"\\documentclass|\\begin\{document\}|\\resizebox", text), path.name
+            assert all(len(caption) < 200 for caption in re.findall(r"\\caption\{(.*)\}", text)), path.name
+            assert rf"\input{{{path.stem}}}" in (folder / "preview.tex").read_text()
+
+
+@pytest.mark.parametrize("engine", ["pdflatex", "lualatex", "tectonic"])
+def test_a_two_column_document_takes_the_tables_in(engine: str, tables: Path, tmp_path: Path) -> None:
+    program = shutil.which(engine)
+    if program is None:
+        pytest.skip(f"no {engine} on this machine (apt-get install texlive-latex-recommended texlive-science)")
+    shutil.copytree(tables, tmp_path / "reports/demo/tables")
+    lines = [r"\documentclass[twocolumn]{article}", r"\usepackage[T1]{fontenc}", r"\usepackage{booktabs}"]
+    lines += [r"\usepackage{siunitx}", r"\begin{document}", r"\input{reports/demo/tables/main}", r"\end{document}"]
+    (tmp_path / "paper.tex").write_text("\n".join(lines))
+    options = [] if engine == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
+    done = subprocess.run([program, *options, "paper.tex"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+
+
+def test_letters_marks_and_files_are_explained(tables: Path) -> None:
+    for name in ("main.md", "main.tex"):
+        text = (tables / name).read_text()
+        assert "b: blur, n: noise, j: JPEG" in text
+        assert "jpeg" not in text
+        assert "the second best, if it is" in text.replace("\n", " ")
+        assert re.search(r"\[\+0\.\d+, \+0\.\d+\]", text)
+    index = (tables / "README.md").read_text()
+    for path in tables.iterdir():
+        assert path.name == "README.md" or f"| {path.stem} " in index
+
+
+def test_the_second_best_is_underlined_only_if_it_beats_all_but_the_best(tmp_path: Path) -> None:
+    clear = {"bicubic": -2.0, "baseline": 0.0, "dropout": 3.0, "simple_align": 0.1, "adaptive_dropout": 3.0}
+    for name, gains, marked in (("clear", clear, True), ("close", clear | {"simple_align": 3.0}, False)):
+        study = synthetic.study(datasets=("B100",), metrics=("psnr_rgb",))
+        written = write(tmp_path / name, study, synthetic.metric_rows(study, gains=gains))
+        table = comparison(summarize(load(written.metrics), study), study, "psnr_rgb", "B100")
+        assert table is not None
+        cells = {method: cells[-1] for method, cells in table.blocks["srresnet"].items()}
+        assert sum(cell.second for cell in cells.values()) == marked
+        assert not any(cells[name].second for name in ("baseline", "simple_align", "bicubic"))
+        assert not any(cell.bold for cell in cells.values())
+        assert ("<u>" in markdown(table)) == (r"\underline" in latex(table, "tab:x")) == marked
+
+
+def test_one_data_set_and_nothing_published_leave_no_second_copy_and_no_empty_file(tmp_path: Path) -> None:
+    study = synthetic.study(datasets=("B100",), networks=("tiny",), metrics=("psnr_rgb", "ssim_y"), seeds=(0,))
+    written = write(tmp_path, study, synthetic.metric_rows(study))
+    paths = write_tables(written.metrics, study, written.runs, tmp_path / "tables")
+    assert paths == tables_below(study, tmp_path / "tables")
+    assert {path.stem for path in paths}.isdisjoint({"psnr_rgb", "published"})
+    assert "ssim_y" in {path.stem for path in paths}
 
 
 def test_html_tables_are_sound_and_load_nothing(tables: Path, broken_tables: Path) -> None:
