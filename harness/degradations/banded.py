@@ -7,6 +7,7 @@ Gaussian cheaper than a 7 x 7 convolution.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -42,38 +43,54 @@ class Band:
         return cls(matrix.to(device), tuple(blocks))
 
 
-def apply_bands(images: Tensor, rows: Band, columns: Band) -> Tensor:
+Span = tuple[int, int]
+"""First and end position of a part of an axis."""
+
+
+def apply_bands(images: Tensor, rows: Band, columns: Band, window: tuple[Span, Span] | None = None) -> Tensor:
     """Return ``rows @ image @ columns.T`` of every plane.
 
     Args:
         images: (N, C, H, W) float32.
         rows: the map of the vertical axis, H inputs.
         columns: the map of the horizontal axis, W inputs.
+        window: rows and columns of the result that are wanted. There it is the same bit for bit as without, because
+            blocks that are computed at all are the same products; elsewhere it may be anything.
 
     Returns:
         (N, C, outputs of ``rows``, outputs of ``columns``) float32.
     """
     count, channels, height, width = images.shape
     planes = images.reshape(count * channels, height, width)
-    middle = _multiply_rows(rows, planes)
-    result = _multiply_columns(middle.view(-1, width), columns)
+    wanted_rows, wanted_columns = window or (None, None)
+    middle = _multiply_rows(rows, planes, wanted_rows)
+    result = _multiply_columns(middle.view(-1, width), columns, wanted_columns)
     return result.view(count, channels, len(rows.matrix), len(columns.matrix))
 
 
-def _multiply_rows(band: Band, planes: Tensor) -> Tensor:
+def _multiply_rows(band: Band, planes: Tensor, wanted: Span | None) -> Tensor:
     if len(band.blocks) == 1:
         return torch.matmul(band.matrix, planes)
-    result = planes.new_empty(len(planes), len(band.matrix), planes.shape[2])
+    # Zeros: whatever freed memory holds could be numbers that a processor is slow with.
+    make = planes.new_empty if wanted is None else planes.new_zeros
+    result = make(len(planes), len(band.matrix), planes.shape[2])
     for source, target in zip(planes, result, strict=True):
-        for first, end, left, right in band.blocks:
+        for first, end, left, right in _blocks(band, wanted):
             torch.mm(band.matrix[first:end, left:right], source[left:right], out=target[first:end])
     return result
 
 
-def _multiply_columns(lines: Tensor, band: Band) -> Tensor:
+def _multiply_columns(lines: Tensor, band: Band, wanted: Span | None) -> Tensor:
     if len(band.blocks) == 1:
         return torch.mm(lines, band.matrix.T)
     result = lines.new_empty(len(lines), len(band.matrix))
-    for first, end, left, right in band.blocks:
+    for first, end, left, right in _blocks(band, wanted):
         torch.mm(lines[:, left:right], band.matrix[first:end, left:right].T, out=result[:, first:end])
     return result
+
+
+def _blocks(band: Band, wanted: Span | None) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the blocks that a part of the result needs, or all of them."""
+    for block in band.blocks:
+        if wanted is None or (block[0] < wanted[1] and wanted[0] < block[1]):
+            yield block

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.degradations.noise import add_gaussian_noise
-from harness.degradations.second_order import Plan, degrade_by
+from harness.degradations.second_order import Plan, cut, degrade_by, sharpened_windows
 from harness.degradations.spec import GaussianNoiseSpec, TrainingDegradation
 from harness.degradations.usm import sharpen
 from harness.foundation.rng import Draws
@@ -53,9 +53,18 @@ def carry_out(plans: Sequence[AnyPlan], hr: Tensor, scale: int, *, usm_target: b
     return target, [gaussian_noise(target, one.spec, one.draws) for one in plans if isinstance(one, NoisePlan)]
 
 
-def sharpened(spec: TrainingDegradation, hr: Tensor) -> Tensor:
-    """Return the target that :func:`carry_out` returns with ``usm_target``, in the same order of operations."""
-    return sharpen(hr) if isinstance(spec, GaussianNoiseSpec) else degrade_by([], hr, 1, usm_target=True)[0]
+def sharpened_target(spec: TrainingDegradation, crops: Tensor, corners: npt.NDArray[np.int64], side: int) -> Tensor:
+    """Return windows of the target that :func:`carry_out` returns with ``usm_target``, the same bit for bit.
+
+    Args:
+        spec: the degradation.
+        crops: (N, 3, H, W) uint8.
+        corners: (N, 2) first row and column of each window.
+        side: of the windows.
+    """
+    if isinstance(spec, GaussianNoiseSpec):  # its threads share one product, so the whole has to be computed
+        return cut(sharpen(crops.float().div_(255)), corners, side)
+    return sharpened_windows(crops, corners, side)
 
 
 def conditions(plans: Sequence[AnyPlan], device: str) -> dict[str, Tensor]:

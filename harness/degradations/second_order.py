@@ -27,7 +27,7 @@ from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.strategy import strategy_of
 from harness.degradations.threads import map_images
 from harness.degradations.upload import upload
-from harness.degradations.usm import sharpen
+from harness.degradations.usm import sharpen, sharpen_window
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 
@@ -108,6 +108,31 @@ def degrade_by(
 
     map_images(run_one, len(hr))
     return target, lrs
+
+
+def sharpened_windows(crops: Tensor, corners: npt.NDArray[np.int64], side: int) -> Tensor:
+    """Return windows of the target that :func:`degrade_by` makes of photographs, the same bit for bit.
+
+    Args:
+        crops: (N, 3, H, W) uint8, in any memory format.
+        corners: (N, 2) first row and column of each window.
+        side: of the windows.
+
+    Returns:
+        (N, 3, side, side) float32 in [0, 1].
+    """
+    if not strategy_of(crops.device).image_by_image:
+        return cut(degrade_by([], crops.float().div_(255), 1)[0], corners, side)
+    windows = torch.empty(len(crops), 3, side, side)
+
+    @torch.no_grad()
+    def run_one(index: int) -> None:
+        top, left = corners[index].tolist()
+        image = crops[index : index + 1].contiguous().float().div_(255)
+        windows[index : index + 1] = sharpen_window(image, ((top, top + side), (left, left + side)))
+
+    map_images(run_one, len(crops))
+    return windows
 
 
 def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draws) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.degradations.banded import Band, apply_bands
+from harness.degradations.banded import Band, Span, apply_bands
 from harness.degradations.filters import reflected_indices
 from harness.degradations.strategy import strategy_of
 
@@ -48,6 +48,59 @@ def _sharpen(images: Tensor, weight: float, threshold: float, rows: Band, column
     soft_mask = apply_bands(mask, rows, columns)
     sharp = torch.add(images, residual, alpha=weight, out=residual).clamp_(0, 1)
     return sharp.sub_(images).mul_(soft_mask).add_(images).clamp_(0, 1)
+
+
+def sharpen_window(image: Tensor, window: tuple[Span, Span], weight: float = 0.5, threshold: float = 10.0) -> Tensor:
+    """Return a part of what :func:`sharpen` makes of one image on a CPU, the same bit for bit, in less time.
+
+    The window needs the mask as far as the filter reaches beyond it, and no more.
+
+    Args:
+        image: (1, 3, H, W) float32 in [0, 1], contiguous; not changed.
+        window: its rows and columns.
+        weight: as there.
+        threshold: as there.
+
+    Returns:
+        (1, 3, rows, columns) float32 in [0, 1].
+    """
+    height, width = image.shape[-2:]
+    bands = _gaussian_band(height, image.device), _gaussian_band(width, image.device)
+    around = _around(window[0], height), _around(window[1], width)
+    parts = [
+        _sharpen_window(plane, window, around, weight, threshold, *bands)
+        for plane in image.view(-1, 1, 1, height, width)
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def _sharpen_window(
+    plane: Tensor,
+    window: tuple[Span, Span],
+    around: tuple[Span, Span],
+    weight: float,
+    threshold: float,
+    rows: Band,
+    columns: Band,
+) -> Tensor:
+    blurred = apply_bands(plane, rows, columns, around)
+    near = _part(plane, around) - _part(blurred, around)
+    mask = torch.zeros_like(plane)
+    _part(mask, around).copy_(near.abs().mul_(255).gt_(threshold))
+    soft_mask = _part(apply_bands(mask, rows, columns, window), window)
+    images = _part(plane, window)
+    residual = images - _part(blurred, window)
+    sharp = torch.add(images, residual, alpha=weight).clamp_(0, 1)
+    return sharp.sub_(images).mul_(soft_mask).add_(images).clamp_(0, 1)
+
+
+def _around(span: Span, length: int) -> Span:
+    return max(span[0] - _SIDE // 2, 0), min(span[1] + _SIDE // 2, length)
+
+
+def _part(planes: Tensor, window: tuple[Span, Span]) -> Tensor:
+    (top, bottom), (left, right) = window
+    return planes[..., top:bottom, left:right]
 
 
 def gaussian_matrix(length: int) -> Tensor:

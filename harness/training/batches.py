@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.datasets.patches import Pack, sample_crops
-from harness.degradations.online import AnyPlan, carry_out, conditions, plan, sharpened
+from harness.degradations.online import AnyPlan, carry_out, conditions, plan, sharpened_target
 from harness.degradations.second_order import cut, draw_corners
 from harness.degradations.usm import sharpen
 from harness.foundation.rng import Draws
@@ -163,10 +163,10 @@ def _from_kept(kept: KeptBatch, crops: Tensor, spec: RunSpec, recipe: Recipe) ->
     """Return what :func:`make_views` made for another arm, bit for bit: kept views, and targets cut anew."""
     training = spec.training
     views = [view.to(crops.device, non_blocking=True).float().div_(255) for view in kept.views]
-    if training.usm_target:  # of the whole crop: the same products, so the same bits
-        sharp = sharpened(training.degradation, crops.float().div_(255))
-        return views, cut(sharp, recipe.corners * spec.scale, training.patch)
-    return views, cut(crops, recipe.corners * spec.scale, training.patch).float().div_(255)
+    corners = recipe.corners * spec.scale
+    if training.usm_target:
+        return views, sharpened_target(training.degradation, crops, corners, training.patch)
+    return views, cut(crops, corners, training.patch).float().div_(255)
 
 
 def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor | Windows:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from basicsr.utils import USMSharp
 from torch import Tensor
 
-from harness.degradations.usm import gaussian_matrix, sharpen
+from harness.degradations.usm import gaussian_matrix, sharpen, sharpen_window
 
 
 def _photograph(height: int, width: int, seed: int) -> Tensor:
@@ -86,3 +86,12 @@ def test_input_is_kept_and_flat_images_stay_flat() -> None:
     assert torch.equal(images, before)
     flat = torch.full((1, 3, 30, 30), 0.25)
     torch.testing.assert_close(sharpen(flat), flat, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("window", [((0, 64), (136, 200)), ((70, 134), (30, 94)), ((136, 200), (0, 200))])
+def test_a_window_is_the_same_as_in_the_whole_image(window: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    image = _photograph(200, 200, seed=1)[:1]
+    (top, bottom), (left, right) = window
+    expected = sharpen(image)[..., top:bottom, left:right]
+    assert not torch.equal(expected, image[..., top:bottom, left:right]), "nothing is sharpened; the test shows nothing"
+    assert torch.equal(sharpen_window(image, window), expected)
