@@ -15,6 +15,7 @@ _WHAT = {
     "cost": "time, images, memory and energy of one training of each method",
     "equal_cost": "the main comparison with baselines that trained as long as each method",
     "published": "published numbers beside ours",
+    "test_time": "networks that draw random numbers at test time: how far test seeds lie apart",
     "real_paired": "real photographs with ground truth, all metrics",
     "real_unpaired": "real photographs without ground truth, all metrics",
     "summary": "every number of every table, a row per cell, with intervals and p-values",
