@@ -29,7 +29,7 @@ WHAT_WAS_ASKED = {
     "adaptive_dropout_order": {"first block first", "last block first", "all at once", "random", "no annealing"},
     "adaptive_dropout_interval": {"0.02", "released"},
     "adaptive_dropout_sites": {"blocks and last", "blocks only", "last only"},
-    "adaptive_dropout_gate": {"learned, not annealed"},
+    "adaptive_dropout_gate": {"learned, not annealed", "learned, blocks only, not annealed"},
     "adaptive_dropout_initialization": {"adaptive dropout, released init"},
     "simple_align_weight": {"no penalty", "1"},
     "simple_align_terms": {"first order", "second order", "Fourier only", "all"},
