@@ -46,8 +46,7 @@ class NetworkSpec(StrictModel):
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
             blocks to PyTorch's own default; ``released_upconv`` resets ``upconv`` alone, as all releases do;
             ``released`` both, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions to that
-            default and the last one (role ``last``) to zero, so that training starts at the network's global skip,
-            which is an interpolation.
+            default and the last one (role ``last``) to zero: training starts at the global skip, an interpolation.
         upconv: path of the first upsampling convolution. The spec of a run holds it where the initialization asks.
         blocks: number of taps ``block_outputs``, for ablations with a level per block; no part of a run's spec.
     """
@@ -60,10 +59,7 @@ class NetworkSpec(StrictModel):
     blocks: int | None = Field(default=None, gt=0, exclude=True)
 
     def showing(self, roles: Collection[str] | None) -> NetworkSpec:
-        """Return what a run's spec holds of it: taps of a regularizer's ``roles`` and what the initialization needs.
-
-        For ``roles`` None all taps stay, but those of :data:`NAMED_ROLES`.
-        """
+        """Return what a spec holds: taps of ``roles`` (None: all but ``NAMED_ROLES``) and of the initialization."""
         kept = {*(self.taps.keys() - NAMED_ROLES if roles is None else roles), *_NEEDED.get(self.initialization, ())}
         taps = {role: taps for role, taps in self.taps.items() if role in kept}
         upconv = self.upconv if self.initialization in RELEASED_UPCONV else None
