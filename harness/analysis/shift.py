@@ -68,9 +68,7 @@ def distribution(patches: Array) -> GeneralizedGaussian:
     """
     values = PCA(min(COMPONENTS, *patches.shape), svd_solver="full").fit_transform(patches).ravel()
     inliers = np.abs(values - values.mean()) < _OUTLIER * values.std()
-    return fit(
-        values[inliers] if inliers.any() else values
-    )  # none where all are equal: fit refuses those
+    return fit(values[inliers] if inliers.any() else values)  # none where all are equal: fit refuses those
 
 
 def own_patch_index(reference: GeneralizedGaussian, other: GeneralizedGaussian) -> float:
