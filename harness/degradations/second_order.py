@@ -29,7 +29,7 @@ from harness.degradations.threads import map_images
 from harness.degradations.upload import upload
 from harness.degradations.usm import sharpen, sharpen_window
 from harness.foundation.errors import HarnessError
-from harness.foundation.rng import Draws
+from harness.foundation.rng import Draws, Kind
 
 
 def degrade(
@@ -256,13 +256,14 @@ def _blur(images: Tensor, blur: Blur, kernels: Tensor) -> Tensor:
 def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Tensor], draws: Draws) -> Tensor:
     strength, gray = tensors[f"strength{number}"], tensors[f"gray{number}"]
     stream = f"degradation/noise{number}"
+    flags = stage.gray, gray
 
     def gaussian(some: Tensor, members: Members) -> Tensor:
-        normals = _pixels(some, stage.gray, members, draws, stream, torch.float32)
+        normals = _pixels(some, flags, members, draws, stream, torch.float32)
         return add_gaussian_noise(some, normals, members.of(strength))
 
     def poisson(some: Tensor, members: Members) -> Tensor:
-        numbers = _pixels(some, stage.gray, members, draws, stream, torch.int32)
+        numbers = _pixels(some, flags, members, draws, stream, torch.int32)
         own = stage.gray[members.positions]
         shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
         return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
@@ -271,18 +272,26 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
     return _replace(_replace(images, with_gaussian, gaussian), with_poisson, poisson)
 
 
-def _pixels(images: Tensor, gray: Flags, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
+def _pixels(
+    images: Tensor, gray: tuple[Flags, Tensor], members: Members, draws: Draws, stream: str, dtype: torch.dtype
+) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
-    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray.
+    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray. ``gray``: the flags of the batch,
+    on the host and on the device.
     """
     count, channels, height, width = images.shape
-    own_gray = gray[members.positions]
+    own_gray = gray[0][members.positions]
     numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
+    kind: Kind = "normal" if dtype.is_floating_point else "integer"
+    if images.device.type != "cpu":  # all images at once; a gray one's first plane is what it would get alone
+        rows = [draws.rows[position] for position in members.positions.tolist()]
+        replace(draws, rows=rows).fill(stream, numbers, kind)
+        mixed = own_gray.any() and not own_gray.all()
+        return torch.where(members.of(gray[1]).bool(), numbers[:, :1], numbers) if mixed else numbers
     for image, position, shared in zip(numbers, members.positions.tolist(), own_gray.tolist(), strict=True):
-        generator = draws.bulk(stream, draws.rows[position])
         drawn = image[:1] if shared else image
-        drawn.normal_(generator=generator) if dtype.is_floating_point else drawn.random_(generator=generator)
+        replace(draws, rows=draws.rows[position : position + 1]).fill(stream, drawn[None], kind)
         if shared and len(image) > 1:
             image[1:] = drawn
     return numbers
