@@ -18,9 +18,16 @@ SPEC_FORMAT = 1
 TRIAL_SEEDS = 10_000_000
 """The seeds of tuning trials are these and those that follow; those of all other runs are less."""
 
-
-Initialization = Literal["default", "pytorch", "zero_last"]
+Initialization = Literal["default", "pytorch", "released_upconv", "released", "zero_last"]
 """How a network's weights are drawn; see :class:`NetworkSpec`."""
+
+RELEASED_UPCONV: tuple[Initialization, ...] = ("released_upconv", "released")
+"""Those that draw a network's ``upconv`` anew."""
+
+NAMED_ROLES = frozenset({"attention_tokens", "attention_logits"})
+"""Only a regularizer that names them sees them: those that see all roles stay the runs that they were before these."""
+
+_NEEDED_ROLES = {"pytorch": ("blocks",), "released": ("blocks",), "zero_last": ("last",)}
 
 
 def _unless(default: Any) -> Callable[[Any], bool]:
@@ -37,29 +44,30 @@ class NetworkSpec(StrictModel):
         taps: role (``last``, ``blocks``, ``features``) to taps, ``module.path:input`` or ``module.path:output``;
             ``*`` stands for every index, in natural order. The spec of a run holds the roles that it uses.
         initialization: ``default`` keeps what the class does; ``pytorch`` resets the convolutions of the residual
-            blocks to PyTorch's own default, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions
-            to that default and the last one (role ``last``) to zero, so that training starts at the network's global
-            skip, which is an interpolation.
-        blocks: number of taps ``block_outputs``, for ablations that have a level per block. A fact about the network,
-            which is not part of a run's spec.
+            blocks to PyTorch's own default; ``released_upconv`` resets ``upconv`` alone, as all releases do;
+            ``released`` both, as the Adaptive Dropout release does; ``zero_last`` resets all convolutions to that
+            default and the last one (role ``last``) to zero, so that training starts at the network's global skip,
+            which is an interpolation.
+        upconv: path of the first upsampling convolution. The spec of a run holds it where the initialization asks.
+        blocks: number of taps ``block_outputs``, for ablations with a level per block; no part of a run's spec.
     """
 
     path: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = {}
     taps: dict[str, tuple[str, ...]] = {}
     initialization: Initialization = "default"
+    upconv: str | None = Field(default=None, pattern=r"^[\w.]+$", exclude_if=_unless(None))
     blocks: int | None = Field(default=None, gt=0, exclude=True)
 
     def showing(self, roles: Collection[str] | None) -> NetworkSpec:
-        """Return the network with the taps of some roles alone: with those that the initialization needs, if any.
+        """Return what a run's spec holds of it: taps of a regularizer's ``roles`` and what the initialization needs.
 
-        Args:
-            roles: of a regularizer; None leaves all taps.
+        For ``roles`` None all taps stay, but those of :data:`NAMED_ROLES`.
         """
-        if roles is None:
-            return self
-        kept = {*roles, *{"pytorch": ("blocks",), "zero_last": ("last",)}.get(self.initialization, ())}
-        return self.model_copy(update={"taps": {role: taps for role, taps in self.taps.items() if role in kept}})
+        kept = self.taps.keys() - NAMED_ROLES if roles is None else {*roles, *_NEEDED_ROLES.get(self.initialization, ())}
+        taps = {role: taps for role, taps in self.taps.items() if role in kept}
+        upconv = self.upconv if self.initialization in RELEASED_UPCONV else None
+        return self.model_copy(update={"taps": taps, "upconv": upconv})
 
 
 class RegularizerSpec(StrictModel):

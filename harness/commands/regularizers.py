@@ -57,9 +57,10 @@ def conformance(
 ) -> None:
     """Check what every regularizer must keep: determinism, resume, evaluation, precision, processes, options."""
     from harness.experiment.catalogues import Catalogues, VariantEntry
-    from harness.regularizers import load_regularizer
+    from harness.regularizers import load_regularizer, roles
     from harness.regularizers.conformance.checks import check
-    from harness.regularizers.conformance.networks import small_networks
+    from harness.regularizers.conformance.networks import fitting, small_networks
+    from harness.spec import RegularizerSpec
 
     catalogues = Catalogues.load()
     entry = VariantEntry(regularizer=name) if ":" in name else catalogues.variant(name)
@@ -67,10 +68,14 @@ def conformance(
     if unknown:
         known = ", ".join(sorted(catalogues.networks))
         raise HarnessError(f"conformance: --network: {unknown[0]!r}: unknown; allowed: {known}")
-    networks = {one: catalogues.networks[one] for one in network} if network else small_networks()
+    networks = {one: catalogues.networks[one] for one in network} if network else None
     problems = check(
         load_regularizer(entry.regularizer), entry.options, networks, processes=processes, thorough=thorough
     )
     if problems:
         raise HarnessError("\n".join(problems))
-    print(f"{name}: conforms on {', '.join(networks)}" + ("" if processes else ", in one process"))
+    small = small_networks()
+    on = networks or fitting(small, roles(RegularizerSpec(regularizer=entry.regularizer, options=entry.options)))
+    lacking = "" if networks else ", ".join(one for one in small if one not in on)
+    left_out = f"; not on {lacking}, without its roles" if lacking else ""
+    print(f"{name}: conforms on {', '.join(on)}" + ("" if processes else ", in one process") + left_out)

@@ -44,7 +44,7 @@ class ReferenceMethod:
         """The folder of its metrics; a network's ends in 8 digits of a hash of its description, which may change."""
         if self.spec is None:
             return self.name
-        return f"{self.call}.{content_hash([self.spec.model_dump(mode='json'), UNTRAINED_SEED])[:8]}"
+        return f"{self.call}.{content_hash([self.spec.showing(None).model_dump(mode='json'), UNTRAINED_SEED])[:8]}"
 
 
 def resolve_references(names: Sequence[str], networks: Mapping[str, NetworkSpec]) -> tuple[ReferenceMethod, ...]:

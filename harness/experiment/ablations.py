@@ -41,6 +41,7 @@ class Level(StrictModel):
         initialization: of the network, if it differs.
         value: place on a numeric axis, if the level's name is no number.
         each_block: one level per block of the network; ``{block}`` in the name and in options is its number, from 1.
+        needs_upconv: left out on networks whose entries name no ``upconv``, as those without enlargement.
     """
 
     variant: str
@@ -49,6 +50,7 @@ class Level(StrictModel):
     initialization: Initialization | None = None
     value: float | None = None
     each_block: bool = False
+    needs_upconv: bool = False
 
 
 class AblationFile(StrictModel):
@@ -89,6 +91,8 @@ class AblationFile(StrictModel):
                 raise ValueError(f"level {name!r}: {place:g} has no place on a log axis")
         if self.levels[self.control].each_block:
             raise ValueError(f"control {self.control!r}: must be one level, not one per block")
+        if self.levels[self.control].needs_upconv:
+            raise ValueError(f"control {self.control!r}: must be on every network, but needs_upconv")
         return self
 
     def value(self, name: str) -> float | None:
@@ -134,6 +138,8 @@ class Ablation:
     def _entries(self, network: str) -> Iterator[tuple[str, VariantEntry]]:
         """Yield the levels on a network, by name."""
         for name, level in self.file.levels.items():
+            if level.needs_upconv and self.experiment.catalogues.networks[network].upconv is None:
+                continue
             if not level.each_block:
                 yield name, self._entry(name, level, None)
                 continue

@@ -25,7 +25,7 @@ from harness.regularizers import (
     views,
     without_unused_teacher,
 )
-from harness.spec import RegularizerSpec, RunSpec, TrainingSpec
+from harness.spec import RELEASED_UPCONV, RegularizerSpec, RunSpec, TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,12 @@ class Spanner:
             problem = f"taps.{lacking[0]}: required by {source}, but not given; there are: {known}"
             raise HarnessError(
                 f"{self._catalogues.variants_file.with_name('networks.yaml')}: {network_name}: {problem}"
+            )
+        if network.initialization in RELEASED_UPCONV and network.upconv is None:
+            problem = f"upconv: required by initialization {network.initialization!r} of {source}, but not given"
+            raise HarnessError(
+                f"{self._catalogues.variants_file.with_name('networks.yaml')}: {network_name}: {problem}; name its "
+                "first upsampling convolution, or leave the variant out"
             )
         training = self.training
         if entry.training:

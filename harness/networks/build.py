@@ -15,7 +15,7 @@ import harness.foundation.compat  # noqa: F401
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import derive_key
 from harness.networks.taps import find
-from harness.spec import NetworkSpec
+from harness.spec import RELEASED_UPCONV, NetworkSpec
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
@@ -34,7 +34,7 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
     network_class = import_network(spec.path)
     _check_arguments(network_class, spec)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_key("network init", seed) & (2**63 - 1))
+        _seed_draws("network init", seed)
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "torch.meshgrid")  # in BasicSR's SwinIR
@@ -42,8 +42,10 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise HarnessError(f"networks: {spec.path}: arguments {spec.arguments}: {reason}") from error
-        if spec.initialization == "pytorch":
+        if spec.initialization in ("pytorch", "released"):
             _reset_blocks(network, spec)
+        if spec.initialization in RELEASED_UPCONV:
+            _reset_upconv(network, spec, seed)
         if spec.initialization == "zero_last":
             _start_at_the_skip(network, spec)
     return network
@@ -100,13 +102,35 @@ def _reset_blocks(network: nn.Module, spec: NetworkSpec) -> None:
     The blocks are what the ``blocks`` taps name up to their last ``*``: ``body.*`` of ``body.*.conv1:output``.
     """
     if not any("*" in tap for tap in spec.taps.get("blocks", ())):
-        raise HarnessError(f"networks: {spec.path}: initialization 'pytorch' needs taps 'blocks' that name blocks by *")
+        needs = f"initialization {spec.initialization!r} needs taps 'blocks' that name blocks by *"
+        raise HarnessError(f"networks: {spec.path}: {needs}")
     for tap in spec.taps["blocks"]:
         if "*" in tap:
             for block in find(network, tap[: tap.rindex("*") + 1] + ":output"):
                 for module in block.module.modules():
                     if isinstance(module, nn.Conv2d):
                         module.reset_parameters()
+
+
+def _reset_upconv(network: nn.Module, spec: NetworkSpec, seed: int) -> None:
+    """Give the first upsampling convolution PyTorch's default initialization, from random numbers of its own.
+
+    It is therefore the same with ``released_upconv`` and ``released``, and all other layers are what they are without.
+    All releases forget it where BasicSR scales initial weights by 0.1.
+    """
+    found = [point.module for point in find(network, f"{spec.upconv}:output")] if spec.upconv else []
+    convolutions = [module for module in found if isinstance(module, nn.Conv2d)]
+    if not convolutions:
+        needs = f"initialization {spec.initialization!r} needs 'upconv', the path of a convolution"
+        raise HarnessError(f"networks: {spec.path}: {needs}, not {spec.upconv!r}")
+    _seed_draws("network init/upconv", seed)
+    for module in convolutions:
+        module.reset_parameters()
+
+
+def _seed_draws(stream: str, seed: int) -> None:
+    """Let modules, which draw from PyTorch's global generator, draw what is a function of stream and seed."""
+    torch.default_generator.manual_seed(derive_key(stream, seed) & (2**63 - 1))
 
 
 def _start_at_the_skip(network: nn.Module, spec: NetworkSpec) -> None:

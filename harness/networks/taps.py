@@ -12,7 +12,10 @@ A tap is ``module.path:input`` or ``module.path:output``; ``*`` stands for every
 ``first``, ``block_outputs``
     the output of the first convolution and of each block: other places that the RDSR release tried;
 ``branches``
-    the output of each block's residual branch, before it is added: where stochastic depth acts.
+    the output of each block's residual branch, before it is added: where stochastic depth acts;
+``attention_tokens``, ``attention_logits``
+    of transformers with windows: what enters each attention, (N windows, n, C), and its softmax, (N windows, heads, n,
+    n), where the windows of one image are consecutive. Regularizers see them if they name them.
 """
 
 from __future__ import annotations
@@ -121,7 +124,7 @@ class Taps:
         if role not in self._points:
             known = ", ".join(sorted(self._points)) or "none"
             raise HarnessError(
-                f"taps: no role {role!r} here, but: {known}; add it to the network's entry in networks.yaml, "
+                f"taps: {type(self._network).__name__}: no role {role!r} here, but: {known}; add it to the network's entry in networks.yaml, "
                 "or to the roles that the regularizer says it needs"
             )
         return self._points[role]

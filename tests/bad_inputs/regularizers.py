@@ -113,6 +113,17 @@ CASES = [
         written(VARIANTS, "{}\n"),
     ),
     Case(
+        "initialization-lacking",
+        "an initialization as released, on a network without an upsampling convolution",
+        CHECK,
+        "...networks.yaml: rrdb_small: upconv: required by initialization 'released_upconv' of ...regularizers.yaml: "
+        "dropout_released, but not given; name its first upsampling convolution, or leave the variant out",
+        written(
+            EXPERIMENT,
+            BASE.replace("[baseline]", "[baseline, dropout_released]").replace("srresnet_tiny", "rrdb_small"),
+        ),
+    ),
+    Case(
         "role-lacking",
         "a regularizer that acts at a role which the network does not have",
         CHECK,

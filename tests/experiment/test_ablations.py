@@ -20,6 +20,7 @@ from tests.experiment.test_experiment import CATALOGUES, changed, content, load
 
 BASES = {name: load_experiment(ROOT / f"configs/experiments/{name}.yaml", CATALOGUES) for name in ("demo", "paper")}
 STUDIES = ablation_names()
+INITIALIZATION = "adaptive_dropout_initialization"
 
 WHAT_WAS_ASKED = {
     "dropout_rate": {f"0.{digit}" for digit in range(1, 10)},
@@ -29,8 +30,13 @@ WHAT_WAS_ASKED = {
     "adaptive_dropout_order": {"first block first", "last block first", "all at once", "random", "no annealing"},
     "adaptive_dropout_interval": {"0.02", "released"},
     "adaptive_dropout_sites": {"blocks and last", "blocks only", "last only"},
-    "adaptive_dropout_gate": {"learned, not annealed"},
-    "adaptive_dropout_initialization": {"adaptive dropout, released init"},
+    "adaptive_dropout_gate": {"learned, not annealed", "learned, blocks only, not annealed"},
+    "adaptive_dropout_initialization": {
+        "baseline, upconv1 (other releases)",
+        "baseline, blocks and upconv1 (as released)",
+        "adaptive dropout, blocks",
+        "adaptive dropout, blocks and upconv1 (as released)",
+    },
     "simple_align_weight": {"no penalty", "1"},
     "simple_align_terms": {"first order", "second order", "Fourier only", "all"},
     "simple_align_views": {"two views, no penalty"},
@@ -98,6 +104,16 @@ def test_equal_trainings_are_one_run_everywhere(base: str) -> None:
     for study in controls:
         assert own & {run.name for run in study.runs if run.variant == study.file.control}
     assert experiment.run(f"{experiment.file.networks[0]}.baseline.s0").name in own
+
+
+def test_levels_that_need_an_upsampling_convolution_are_left_out_where_there_is_none(tmp_path: Path) -> None:
+    study = load_ablation(load(tmp_path, changed("networks", ["srresnet_small", "rrdb_small"])), INITIALIZATION)
+    drawn = {(run.network, run.variant): run.spec.network for run in study.runs}
+    without = [level for level in study.levels if "upconv1" not in level]
+    assert [level for network, level in drawn if network == "rrdb_small"] == without
+    assert [level for network, level in drawn if network == "srresnet_small"] == list(study.levels)
+    for (network, level), spec in drawn.items():
+        assert spec.upconv == ("upconv1" if "upconv1" in level else None), (network, level)
 
 
 def test_options_by_network_hold_below_what_a_level_changes(tmp_path: Path) -> None:
@@ -175,6 +191,7 @@ NONE = {"variant": "baseline"}
             "level 'block {block}': each_block and {block} in the name",
         ),
         ({"levels": {"none": NONE}}, "levels"),
+        ({"levels": {"none": NONE | {"needs_upconv": True}, "0.5": HALF}}, "control 'none': must be on every network"),
         ({"axis": "log", "levels": {"none": NONE, "0": HALF}}, "level '0': 0 has no place on a log axis"),
         ({"axis": "linear", "levels": {"none": NONE, "half": HALF}}, "level 'half': a linear axis needs a number"),
         (

@@ -28,6 +28,9 @@ USED = {
     "adaptive_dropout_blocks": {"blocks"},
     "adaptive_dropout_last": {"last"},
     "baseline_pytorch_init": {"blocks"},
+    "baseline_released": set(),
+    "baseline_released_blocks": {"blocks"},
+    "adaptive_dropout_released": {"blocks", "last"},
 }
 VARIANTS = list(USED)
 
@@ -118,6 +121,13 @@ def test_a_role_that_the_network_lacks_is_told_before_anything_runs(tmp_path: Pa
     expected = "networks.yaml: srresnet_small: taps.attention: required by .*regularizers.yaml: mine, but not given"
     assert caught.match(expected)
     assert "\n" not in str(caught.value)
+
+
+def test_what_the_initialization_asks_for_is_in_the_spec_and_in_no_other(tmp_path: Path) -> None:
+    runs = load(tmp_path, VARIANTS).runs
+    assert {run.variant for run in runs if run.spec.network.upconv == "upconv1"} == {v for v in USED if "released" in v}
+    plain = [run for run in runs if "released" not in run.variant]
+    assert all("upconv" not in run.spec.network.model_dump() for run in plain)
 
 
 def test_a_role_that_was_not_said_is_not_there(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from harness.foundation.errors import HarnessError
+from harness.foundation.rng import derive_key
 from harness.networks.build import build_network, import_network
 from harness.spec import NetworkSpec
 
@@ -66,6 +67,54 @@ def test_pytorch_initialization_changes_the_residual_blocks_only(networks: dict[
     weight = reset["body.3.conv2.weight"]
     assert weight.abs().max().item() <= bound
     assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+
+
+def initialized(spec: NetworkSpec, initialization: str, seed: int = 0) -> dict[str, torch.Tensor]:
+    return build_network(spec.model_copy(update={"initialization": initialization}), seed).state_dict()
+
+
+def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> set[str]:
+    assert list(one) == list(other)
+    return {name for name in one if not torch.equal(one[name], other[name])}
+
+
+def test_released_initializations_change_what_the_releases_leave(networks: dict[str, NetworkSpec]) -> None:
+    """BasicSR's own class draws all other layers, and the two released ones agree where both draw."""
+    spec = networks["srresnet"]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_key("network init", 0) & (2**63 - 1))
+        plain = import_network("basicsr.archs.srresnet_arch:MSRResNet")(3, 3, 64, 16, 4).state_dict()
+    upconv, released, blocks = (initialized(spec, name) for name in ("released_upconv", "released", "pytorch"))
+    assert differing(plain, upconv) == {"upconv1.weight", "upconv1.bias"}
+    assert differing(plain, released) == {name for name in plain if name.startswith(("body.", "upconv1."))}
+    assert differing(released, upconv) == {name for name in plain if name.startswith("body.")}
+    assert differing(released, blocks) == {"upconv1.weight", "upconv1.bias"}
+    assert differing(upconv, initialized(spec, "released_upconv", 1)) >= {"upconv1.weight", "upconv1.bias"}
+
+
+def test_the_released_upsampling_has_pytorch_s_statistics(networks: dict[str, NetworkSpec]) -> None:
+    """Uniform within 1 / sqrt(576): standard deviation 0.0241, biases up to 0.042; BasicSR's are 0.0059 and 0."""
+    spec = networks["srresnet"]
+    default = initialized(spec, "default")
+    assert default["upconv1.weight"].std().item() == pytest.approx(0.0059, abs=5e-5)
+    assert not default["upconv1.bias"].any()
+    for name in ("released_upconv", "released"):
+        weight, bias = (initialized(spec, name)[f"upconv1.{part}"] for part in ("weight", "bias"))
+        assert weight.std().item() == pytest.approx(0.0241, abs=2e-4)
+        assert weight.mean().item() == pytest.approx(0, abs=2e-4)
+        assert 0.0416 < weight.abs().max().item() <= 1 / 24
+        assert 0.035 < bias.abs().max().item() <= 1 / 24
+        assert bias.std().item() == pytest.approx(0.0241, rel=0.15)
+
+
+@pytest.mark.parametrize(("name", "upconv"), [("rrdb_small", None), ("srresnet_x1_small", None), ("srresnet", "lrelu")])
+def test_released_initializations_need_an_upsampling_convolution(
+    networks: dict[str, NetworkSpec], name: str, upconv: str | None
+) -> None:
+    for initialization in ("released_upconv", "released"):
+        spec = networks[name].model_copy(update={"initialization": initialization, "upconv": upconv})
+        with pytest.raises(HarnessError, match=f"{spec.path}: initialization '{initialization}' needs 'upconv'"):
+            build_network(spec, 0)
 
 
 def test_pytorch_initialization_needs_blocks() -> None:

@@ -228,6 +228,26 @@ def test_gate_formula() -> None:
     torch.testing.assert_close(attached.at_taps("last", batch)[0], k * f + (1 - k) * f * masks, atol=1e-6, rtol=1e-5)
 
 
+def test_the_released_gate_leaves_the_last_convolution_alone() -> None:
+    """Catalogued beside the gate at all sites, and as noisy at each block, but plain behind the blocks."""
+    named = {name: Catalogues.load().variant(f"adaptive_dropout_{name}") for name in ("gate", "gate_blocks")}
+    assert named["gate_blocks"].fixed == named["gate"].fixed == ("initial_weight",)
+    everywhere, blocks = (Attached("adaptive_dropout", **entry.options) for entry in named.values())
+    assert len(list(everywhere.regularizer.parameters())) == 4 * SITES
+    assert len(list(blocks.regularizer.parameters())) == 4 * (SITES - 1)
+    blocks.at(90)  # never annealed
+    batch = images()
+    f = Attached("baseline").at_taps("blocks", batch)[0]
+    gate = blocks.regularizer._gates[0]
+    streams = [numpy_stream(SEED, "adaptive_dropout", 90, 0, row) for row in range(4)]
+    numbers = np.stack([stream.random(CHANNELS, dtype=np.float32) for stream in streams])  # of the first block
+    masks = (torch.tensor(numbers) >= 0.5)[:, :, None, None] / 0.5
+    k = gate(f)
+    torch.testing.assert_close(blocks.at_taps("blocks", batch)[0], k * f + (1 - k) * f * masks, atol=1e-6, rtol=1e-5)
+    assert everywhere.network.conv_last._forward_pre_hooks
+    assert not blocks.network.conv_last._forward_pre_hooks
+
+
 @pytest.mark.parametrize("network", SMALL)
 def test_gates_learn(network: str) -> None:
     attached = Attached("adaptive_dropout", network, gate="learned")

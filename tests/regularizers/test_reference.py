@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.networks.weights import load_weights
-from harness.regularizers import Regularizer, load_regularizer
+from harness.regularizers import Regularizer, load_regularizer, roles
 from harness.regularizers.conformance.checks import check
 from harness.regularizers.conformance.networks import small_networks
+from harness.spec import RunSpec
 from harness.training.train import train
 from tests.conftest import ROOT
 from tests.training.conftest import job, packs, tiny_spec
@@ -23,12 +24,17 @@ PAGE = "regularizer-reference.md"
 FILES = {Path(block.title).stem: block for block in blocks(PAGE, "One of each kind")}
 KINDS = {
     "shake": "attach",
+    "hide": "attach",
     "gray": "batch",
     "charbonnier": "loss",
     "centralization": "gradients",
     "grain": "clean",
     "steady": "state",
 }
+
+
+NETWORKS = {"hide": "swinir_small"}
+"""What acts in attentions needs some."""
 
 
 def write(block: Block, folder: Path) -> Path:
@@ -63,20 +69,26 @@ def test_the_files_are_in_the_format_that_lint_asks_for(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
+def on_network(name: str, spec: RunSpec) -> RunSpec:
+    if name not in NETWORKS:
+        return spec
+    network = small_networks()[NETWORKS[name]].showing(roles(spec.regularizer))
+    return spec.model_copy(update={"network": network})
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_it_conforms_and_trains(name: str, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(FILES[name], tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     path = f"{name}:{name.capitalize()}"
-    problems = check(
-        load_regularizer(path), {}, {"srresnet_small": small_networks()["srresnet_small"]}, processes=False
-    )
+    network = NETWORKS.get(name, "srresnet_small")
+    problems = check(load_regularizer(path), {}, {network: small_networks()[network]}, processes=False)
     assert not problems, "\n".join(problems)
     weights = []
     for regularizer in (path, "baseline"):
         where = job(packs, tmp_path / regularizer.partition(":")[0])
-        train(tiny_spec(regularizer, iterations=3, heldout_every=3), where)
+        train(on_network(name, tiny_spec(regularizer, iterations=3, heldout_every=3)), where)
         weights.append(load_weights(where.output / "weights.safetensors"))
     assert any(not (weights[0][key] == weights[1][key]).all() for key in weights[1])
     del sys.modules[name]

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harness.foundation.errors import HarnessError
-from harness.foundation.yamlfile import validate
+from harness.foundation.yamlfile import StrictModel, validate
 from harness.regularizers.base import Regularizer
 from harness.regularizers.conformance import places
 from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH
 from harness.regularizers.conformance.class_checks import CLASS_CHECKS
 from harness.regularizers.conformance.hooks import hooks_keep_their_promises
-from harness.regularizers.conformance.networks import small_networks
+from harness.regularizers.conformance.networks import fitting, small_networks
 from harness.regularizers.conformance.processes import two_processes_equal_one
 from harness.regularizers.conformance.trial import Case
 from harness.spec import NetworkSpec
@@ -37,7 +37,7 @@ def check(
     Args:
         regularizer: the class.
         options: its options; the defaults complete them.
-        networks: on which networks, by name; by default :func:`small_networks`.
+        networks: on which networks, by name; by default those of :func:`small_networks` that have its roles, if any.
         processes: share a batch between two processes, which takes seconds.
         thorough: compile to machine code too, which takes a minute for each network and needs a C++ compiler.
 
@@ -53,9 +53,15 @@ def check(
     except HarnessError as error:
         return [*problems, str(error)]
     chosen = small_networks() if networks is None else networks
-    cases = {label: Case(regularizer, checked, network) for label, network in chosen.items()}
+    roles = _roles(regularizer, checked)
+    fit = fitting(chosen, roles)
+    cases = {label: Case(regularizer, checked, network) for label, network in fit.items()}
     met: dict[str, list[str]] = {}
     broken = False
+    for label in chosen if networks is not None or not fit else ():
+        for role in sorted(set(roles or ()) - set(chosen[label].taps)):
+            has = ", ".join(chosen[label].taps) or "none"
+            met.setdefault(f"no role {role!r} there, but: {has}; choose a network that has it", []).append(label)
     for label, case in cases.items():
         found = list(_guarded(hooks_keep_their_promises, case))
         broken |= bool(found)
@@ -68,6 +74,14 @@ def check(
         for label, problem in two_processes_equal_one(cases):
             met.setdefault(problem, []).append(label)
     return problems + [f"{name} on {', '.join(dict.fromkeys(on))}: {problem}" for problem, on in met.items()]
+
+
+def _roles(regularizer: type[Regularizer], options: StrictModel) -> frozenset[str] | None:
+    """Return its roles; none where they raise, which the checks that follow tell."""
+    try:
+        return regularizer(options).roles
+    except Exception:
+        return None
 
 
 def _guarded(each: Callable[[Case], Iterator[str]], case: Case) -> Iterator[str]:

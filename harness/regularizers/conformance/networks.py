@@ -8,6 +8,7 @@ scaled so that what comes out of it has the standard deviation 1, as in layer-se
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from functools import lru_cache
 
@@ -31,6 +32,11 @@ def small_networks() -> dict[str, NetworkSpec]:
     """Return a small one of each kind of network in ``configs/networks.yaml``, by name."""
     networks = load_mapping(_CATALOGUE, NetworkEntry, "network")
     return {name: entry.network for name, entry in networks.items() if name.endswith("_small") and "_x1" not in name}
+
+
+def fitting(networks: Mapping[str, NetworkSpec], roles: Collection[str] | None) -> dict[str, NetworkSpec]:
+    """Return the networks that have all of a regularizer's roles, such as those of attention."""
+    return {name: spec for name, spec in networks.items() if roles is None or set(roles) <= set(spec.taps)}
 
 
 def trial_network(spec: NetworkSpec, seed: int) -> nn.Module:
