@@ -258,11 +258,11 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
     stream = f"degradation/noise{number}"
 
     def gaussian(some: Tensor, members: Members) -> Tensor:
-        normals = _pixels(some, stage.gray, members, draws, stream, torch.float32)
+        normals = _pixels(some, stage, members, draws, stream, torch.float32)
         return add_gaussian_noise(some, normals, members.of(strength))
 
     def poisson(some: Tensor, members: Members) -> Tensor:
-        numbers = _pixels(some, stage.gray, members, draws, stream, torch.int32)
+        numbers = _pixels(some, stage, members, draws, stream, torch.int32)
         own = stage.gray[members.positions]
         shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
         return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
@@ -271,16 +271,17 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
     return _replace(_replace(images, with_gaussian, gaussian), with_poisson, poisson)
 
 
-def _pixels(images: Tensor, gray: Flags, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
+def _pixels(images: Tensor, stage: Stage, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
     (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray.
     """
     count, channels, height, width = images.shape
-    own_gray = gray[members.positions]
+    own_gray = stage.gray[members.positions]
+    one_pattern = stage.one_gray_pattern and dtype.is_floating_point  # Poisson noise depends on the image in any case
     numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
     for image, position, shared in zip(numbers, members.positions.tolist(), own_gray.tolist(), strict=True):
-        generator = draws.bulk(stream, draws.rows[position])
+        generator = draws.bulk(stream, None if shared and one_pattern else draws.rows[position])
         drawn = image[:1] if shared else image
         drawn.normal_(generator=generator) if dtype.is_floating_point else drawn.random_(generator=generator)
         if shared and len(image) > 1:

@@ -97,9 +97,15 @@ class Draws:
         """Return the generator of one image's parameters; ``row`` is an index in the global batch."""
         return numpy_stream(self.seed, stream, self.iteration, self.view, row)
 
-    def bulk(self, stream: str, row: int) -> torch.Generator:
-        """Return the torch generator of one image's noise, on the device; ``row`` is an index in the global batch."""
-        return torch_stream(self.seed, stream, self.iteration, self.view, row, device=self.device)
+    def bulk(self, stream: str, row: int | None) -> torch.Generator:
+        """Return the torch generator of one image's noise, on the device.
+
+        Args:
+            stream: name of the choice.
+            row: index in the global batch; None for noise that all images of the batch share.
+        """
+        own = () if row is None else (row,)
+        return torch_stream(self.seed, stream, self.iteration, self.view, *own, device=self.device)
 
     def uniform(self, stream: str, *shape: int) -> torch.Tensor:
         """Return (len(rows), *shape) float32 numbers in [0, 1) on the device, each row from its own generator.
