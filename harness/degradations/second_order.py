@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +156,9 @@ def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draw
     return cut(target, corners * scale, patch), cut(lr, corners, patch // scale)
 
 
-def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> npt.NDArray[np.int64]:
+def draw_corners(
+    size: Sequence[int], patch: int, scale: int, draws: Draws, window: Literal["image", "batch"] = "image"
+) -> npt.NDArray[np.int64]:
     """Draw where the windows of :func:`aligned_crop` begin.
 
     They depend on the row, not on the view: all views of a ground truth are cut alike.
@@ -165,6 +168,7 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
         patch: side of the window in the target, a multiple of the scale.
         scale: ratio of the target to the degraded images.
         draws: the random numbers; ``draws.view`` does not matter.
+        window: ``batch`` for one place in all images, as BasicSR's ``paired_random_crop`` cuts a batch.
 
     Returns:
         (N, 2) first row and column in the degraded images.
@@ -180,6 +184,8 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
             f"{min(height, width) * scale}, the degraded crop"
         )
     shared, bounds = replace(draws, view=0), (height - side + 1, width - side + 1)
+    if window == "batch":
+        return np.tile(shared.batch("patch").integers(bounds), (len(draws.rows), 1))
     return np.stack([shared.row("patch", row).integers(bounds) for row in draws.rows])
 
 
