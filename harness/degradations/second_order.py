@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +156,9 @@ def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draw
     return cut(target, corners * scale, patch), cut(lr, corners, patch // scale)
 
 
-def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> npt.NDArray[np.int64]:
+def draw_corners(
+    size: Sequence[int], patch: int, scale: int, draws: Draws, window: Literal["image", "batch"] = "image"
+) -> npt.NDArray[np.int64]:
     """Draw where the windows of :func:`aligned_crop` begin.
 
     They depend on the row, not on the view: all views of a ground truth are cut alike.
@@ -165,6 +168,7 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
         patch: side of the window in the target, a multiple of the scale.
         scale: ratio of the target to the degraded images.
         draws: the random numbers; ``draws.view`` does not matter.
+        window: ``batch`` for one place in all images, as BasicSR's ``paired_random_crop`` cuts a batch.
 
     Returns:
         (N, 2) first row and column in the degraded images.
@@ -180,6 +184,8 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
             f"{min(height, width) * scale}, the degraded crop"
         )
     shared, bounds = replace(draws, view=0), (height - side + 1, width - side + 1)
+    if window == "batch":
+        return np.tile(shared.batch("patch").integers(bounds), (len(draws.rows), 1))
     return np.stack([shared.row("patch", row).integers(bounds) for row in draws.rows])
 
 
@@ -256,14 +262,13 @@ def _blur(images: Tensor, blur: Blur, kernels: Tensor) -> Tensor:
 def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Tensor], draws: Draws) -> Tensor:
     strength, gray = tensors[f"strength{number}"], tensors[f"gray{number}"]
     stream = f"degradation/noise{number}"
-    flags = stage.gray, gray
 
     def gaussian(some: Tensor, members: Members) -> Tensor:
-        normals = _pixels(some, flags, members, draws, stream, torch.float32)
+        normals = _pixels(some, stage, gray, members, draws, stream, torch.float32)
         return add_gaussian_noise(some, normals, members.of(strength))
 
     def poisson(some: Tensor, members: Members) -> Tensor:
-        numbers = _pixels(some, flags, members, draws, stream, torch.int32)
+        numbers = _pixels(some, stage, gray, members, draws, stream, torch.int32)
         own = stage.gray[members.positions]
         shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
         return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
@@ -273,25 +278,29 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
 
 
 def _pixels(
-    images: Tensor, gray: tuple[Flags, Tensor], members: Members, draws: Draws, stream: str, dtype: torch.dtype
+    images: Tensor, stage: Stage, gray: Tensor, members: Members, draws: Draws, stream: str, dtype: torch.dtype
 ) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
-    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray. ``gray``: the flags of the batch,
-    on the host and on the device.
+    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray. ``gray``: the stage's flags, on
+    the device.
     """
     count, channels, height, width = images.shape
-    own_gray = gray[0][members.positions]
+    own_gray = stage.gray[members.positions]
+    one_pattern = stage.one_gray_pattern and dtype.is_floating_point  # Poisson noise depends on the image in any case
     numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
     kind: Kind = "normal" if dtype.is_floating_point else "integer"
+    rows = [
+        None if shared and one_pattern else draws.rows[position]
+        for position, shared in zip(members.positions.tolist(), own_gray.tolist(), strict=True)
+    ]
     if images.device.type != "cpu":  # all images at once; a gray one's first plane is what it would get alone
-        rows = [draws.rows[position] for position in members.positions.tolist()]
-        replace(draws, rows=rows).fill(stream, numbers, kind)
+        draws.fill(stream, numbers, kind, rows)
         mixed = own_gray.any() and not own_gray.all()
-        return torch.where(members.of(gray[1]).bool(), numbers[:, :1], numbers) if mixed else numbers
-    for image, position, shared in zip(numbers, members.positions.tolist(), own_gray.tolist(), strict=True):
+        return torch.where(members.of(gray).bool(), numbers[:, :1], numbers) if mixed else numbers
+    for image, row, shared in zip(numbers, rows, own_gray.tolist(), strict=True):
         drawn = image[:1] if shared else image
-        replace(draws, rows=draws.rows[position : position + 1]).fill(stream, drawn[None], kind)
+        draws.fill(stream, drawn[None], kind, [row])
         if shared and len(image) > 1:
             image[1:] = drawn
     return numbers

@@ -99,12 +99,19 @@ class Draws:
         """Return the generator of one image's parameters; ``row`` is an index in the global batch."""
         return numpy_stream(self.seed, stream, self.iteration, self.view, row)
 
-    def bulk(self, stream: str, row: int) -> torch.Generator:
-        """Return the CPU's torch generator of one image's noise; ``row`` is an index in the global batch."""
-        return torch_stream(self.seed, stream, self.iteration, self.view, row)
+    def bulk(self, stream: str, row: int | None) -> torch.Generator:
+        """Return the CPU's torch generator of one image's noise.
 
-    def fill(self, stream: str, out: torch.Tensor, kind: Kind) -> torch.Tensor:
-        """Fill ``out`` (len(rows), ...), each row from its own stream, and return it: for pixels.
+        Args:
+            stream: name of the choice.
+            row: index in the global batch; None for noise that all images of the batch share.
+        """
+        return torch_stream(self.seed, stream, self.iteration, self.view, *self._own(row))
+
+    def fill(
+        self, stream: str, out: torch.Tensor, kind: Kind, rows: Sequence[int | None] | None = None
+    ) -> torch.Tensor:
+        """Fill ``out`` (number of rows, ...), each row from its own stream, and return it: for pixels.
 
         On a CPU the numbers are those of :meth:`bulk`. On CUDA they come from :mod:`harness.foundation.philox`, the
         same on every card, and nothing waits.
@@ -113,9 +120,11 @@ class Draws:
             stream: its name.
             out: contiguous, on the device; float32, or int32 for ``integer``.
             kind: ``uniform`` in [0, 1), standard ``normal``, or ``integer`` in 0..2^31 - 1.
+            rows: in place of :attr:`rows`; None for numbers that all images of the batch share.
         """
+        filled = self.rows if rows is None else rows
         if out.device.type == "cpu":
-            for image, row in zip(out, self.rows, strict=True):
+            for image, row in zip(out, filled, strict=True):
                 getattr(image, _CPU_FILLS[kind])(generator=self.bulk(stream, row))
             return out
         import torch
@@ -123,10 +132,14 @@ class Draws:
         from harness.foundation import philox
         from harness.foundation.quantiles import KINDS
 
-        keys = [derive_key(self.seed, stream, self.iteration, self.view, row) for row in self.rows]
+        keys = [derive_key(self.seed, stream, self.iteration, self.view, *self._own(row)) for row in filled]
         words = torch.from_numpy(philox.words_of(keys))
         words = words.pin_memory().to(out.device, non_blocking=True)
         return philox.fill(out, words, KINDS[kind])
+
+    @staticmethod
+    def _own(row: int | None) -> tuple[int, ...]:
+        return () if row is None else (row,)
 
     def uniform(self, stream: str, *shape: int) -> torch.Tensor:
         """Return (len(rows), *shape) float32 numbers in [0, 1) on the device, each row from its own generator.
