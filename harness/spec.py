@@ -27,7 +27,7 @@ RELEASED_UPCONV: tuple[Initialization, ...] = ("released_upconv", "released")
 NAMED_ROLES = frozenset({"attention_tokens", "attention_logits"})
 """Only a regularizer that names them sees them: those that see all roles stay the runs that they were before these."""
 
-_NEEDED_ROLES = {"pytorch": ("blocks",), "released": ("blocks",), "zero_last": ("last",)}
+_NEEDED = {"pytorch": ("blocks",), "released": ("blocks",), "zero_last": ("last",)}
 
 
 def _unless(default: Any) -> Callable[[Any], bool]:
@@ -64,9 +64,7 @@ class NetworkSpec(StrictModel):
 
         For ``roles`` None all taps stay, but those of :data:`NAMED_ROLES`.
         """
-        kept = (
-            self.taps.keys() - NAMED_ROLES if roles is None else {*roles, *_NEEDED_ROLES.get(self.initialization, ())}
-        )
+        kept = {*(self.taps.keys() - NAMED_ROLES if roles is None else roles), *_NEEDED.get(self.initialization, ())}
         taps = {role: taps for role, taps in self.taps.items() if role in kept}
         upconv = self.upconv if self.initialization in RELEASED_UPCONV else None
         return self.model_copy(update={"taps": taps, "upconv": upconv})

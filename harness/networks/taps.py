@@ -124,8 +124,8 @@ class Taps:
         if role not in self._points:
             known = ", ".join(sorted(self._points)) or "none"
             raise HarnessError(
-                f"taps: {type(self._network).__name__}: no role {role!r} here, but: {known}; add it to the network's entry in networks.yaml, "
-                "or to the roles that the regularizer says it needs"
+                f"taps: {type(self._network).__name__}: no role {role!r} here, but: {known}; add it to the network's "
+                "entry in networks.yaml, or to the roles that the regularizer says it needs"
             )
         return self._points[role]
 

@@ -135,11 +135,11 @@ class Regularizer:
 
     @property
     def roles(self) -> frozenset[str] | None:
-        """The roles that :meth:`attach` asks of the taps with these options; None, unless overridden, is every role but attention.
+        """The roles that :meth:`attach` asks of the taps with these options; None, unless overridden, is all.
 
         A run's spec holds the taps of these roles alone (and of ``features``, where they are used), and the network
         shows no others. So a role that is added to the network's entry, or changed there, makes another run only of
-        what acts at it. ``attention_tokens`` and ``attention_logits`` must be named.
+        what acts at it. Those of attention must be named: None leaves them out.
         """
         return None
 

@@ -45,7 +45,7 @@ class Wrong(Silent):
     roles = frozenset({"last"})
 
 class Lacking(Silent):
-    roles = frozenset({"attention"})
+    roles = frozenset({"attention_tokens"})
 
 class Options(OptionsModel):
     weight: float = 1.0
@@ -114,11 +114,32 @@ def test_who_does_not_say_its_roles_sees_all_of_them(tmp_path: Path) -> None:
     assert hashes(before)["silent"] != hashes(after)["silent"]
 
 
+def test_attention_is_in_the_spec_of_who_names_it_alone(tmp_path: Path) -> None:
+    """The roles came later: runs on SwinIR that did not name any stay what they were."""
+    network = CATALOGUES.networks["swinir_small"]
+    first = ("last", "blocks", "features", "first", "block_outputs", "branches")
+    assert set(network.taps) == {*first, "attention_tokens", "attention_logits"}
+    before = network.model_copy(update={"taps": {role: network.taps[role] for role in first}})
+    entries = {"silent": {"regularizer": "page_roles:Silent"}, "lacking": {"regularizer": "page_roles:Lacking"}}
+    variants = {**CATALOGUES.variants, **{name: VariantEntry(**entry) for name, entry in entries.items()}}
+    path = tmp_path / "swinir.yaml"
+    found = {}
+    for name, entry, more in (("before", before, []), ("after", network, ["lacking"])):
+        catalogues = replace(CATALOGUES, networks={"swinir_small": entry}, variants=variants)
+        content = {**changed("networks", ["swinir_small"]), "variants": ["baseline", "dropout", "silent", *more]}
+        path.write_text(yaml.safe_dump({**content, "references": ["untrained"]}))
+        found[name] = load_experiment(path, catalogues)
+    assert hashes(found["before"]).items() < hashes(found["after"]).items()
+    assert set(found["after"].runs[-1].spec.network.taps) == {"attention_tokens"}
+    (one,), (other,) = (found[name].references for name in ("before", "after"))
+    assert one.identifier == other.identifier
+
+
 def test_a_role_that_the_network_lacks_is_told_before_anything_runs(tmp_path: Path) -> None:
     catalogues = with_variant("mine", {"regularizer": "page_roles:Lacking"})
     with pytest.raises(HarnessError) as caught:
         load(tmp_path, ["baseline", "mine"], catalogues)
-    expected = "networks.yaml: srresnet_small: taps.attention: required by .*regularizers.yaml: mine, but not given"
+    expected = "networks.yaml: srresnet_small: taps.attention_tokens: required by .*regularizers.yaml: mine, but not "
     assert caught.match(expected)
     assert "\n" not in str(caught.value)
 

@@ -34,8 +34,8 @@ PLANTED = {
     "member misspelt, or an option 0?",
     "OfOne": "with 1 ground truth in a batch it does nothing and would be the baseline under another name; override "
     "least_ground_truths",
-    "OtherRole": "raised HarnessError: taps: MSRResNet: no role 'first' here, but: features, last; add it to the network's entry "
-    "in networks.yaml, or to the roles that the regularizer says it needs",
+    "OtherRole": "raised HarnessError: taps: MSRResNet: no role 'first' here, but: features, last; add it to "
+    "the network's entry in networks.yaml, or to the roles that the regularizer says it needs",
     "Raising": "raised ValueError: no such thing",
 }
 IN_TWO_PROCESSES = {
