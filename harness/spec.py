@@ -212,7 +212,9 @@ class TrainingSpec(PerformanceSpec):
         batch_size: degraded (low-resolution) images per step. A regularizer with two views sees half as many ground
             truths: two images of each.
         crop: side of the square cut from a ground truth before degradation, in HR pixels.
+        crops: how often a photograph is drawn: ``photographs``, all alike; or by its ``sub_images``, as released.
         patch: side of the aligned crop that the network is trained on, in HR pixels.
+        window: whether the aligned crop's place is each ``image``'s own, or one for the ``batch``, as released.
         horizontal_flip: flip half of the crops.
         usm_target: sharpen the ground truth with an unsharp mask before degradation.
         degradation: parameters of the second-order degradation, or of noise alone.
@@ -240,7 +242,9 @@ class TrainingSpec(PerformanceSpec):
     iterations: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     crop: int = Field(gt=0)
+    crops: Literal["photographs", "sub_images"] = Field(default="photographs", exclude_if=_unless("photographs"))
     patch: int = Field(gt=0)
+    window: Literal["image", "batch"] = Field(default="image", exclude_if=_unless("image"))
     horizontal_flip: bool = True
     usm_target: bool = True
     degradation: TrainingDegradation
@@ -316,7 +320,7 @@ class RunSpec(StrictModel):
 
         The arms of one seed share it, and so their images.
         """
-        decides = {"crop", "patch", "degradation", "horizontal_flip", "usm_target"}
+        decides = {"crop", "crops", "patch", "window", "degradation", "horizontal_flip", "usm_target"}
         training = self.training.model_dump(mode="json", include=decides)
         return {"training": training, "scale": self.scale, "seed": self.seed, "view": view}
 

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spec", "datasets"),
     ("networks",),
     ("regularizers", "evaluation"),
-    ("regularizers.conformance", "regularizers.scaffold", "training", "experiment"),
+    ("regularizers.conformance", "regularizers.scaffold", "training", "analysis", "experiment"),
     ("reporting.rows", "reporting.templates"),
     ("reporting.files", "reporting.statistics"),
     ("reporting.tables", "reporting.figures"),

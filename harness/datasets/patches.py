@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from harness.datasets.manifests import read_manifest
 from harness.datasets.pack_files import INDEX, PIXELS, PackedImage, PackFile, PackInfo, pack_sha256, read_index
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, resolve_images, some
+from harness.datasets.sub_images import SIDE, SubImages
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import atomic_path, canonical_json, explain_os_errors
 from harness.foundation.images import image_size, pixel_sha256
@@ -30,6 +32,9 @@ from harness.foundation.rng import Draws, numpy_stream
 from harness.foundation.sums import seal_text
 
 Integers = npt.NDArray[np.int64] | Sequence[int]
+
+Weighing = Literal["photographs", "sub_images"]
+"""How often an image is drawn: all equally often, or each as often as it has sub-images."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,11 @@ class Pack:
         height, width, _ = self._images[index].shape
         return height, width
 
+    @cached_property
+    def sub_images(self) -> SubImages:
+        """The sub-images that the released training draws from."""
+        return SubImages.of([self.size(index) for index in range(len(self))])
+
     def crops(
         self,
         picks: Integers,
@@ -168,7 +178,12 @@ class Pack:
 
 
 def sample_crops(
-    pack: Pack, crop: int, draws: Draws, horizontal_flip: bool, out: npt.NDArray[np.uint8] | None = None
+    pack: Pack,
+    crop: int,
+    draws: Draws,
+    horizontal_flip: bool,
+    out: npt.NDArray[np.uint8] | None = None,
+    weighing: Weighing = "photographs",
 ) -> npt.NDArray[np.uint8]:
     """Return the ground-truth crops of one training step, (len(draws.rows), crop, crop, 3) uint8.
 
@@ -183,25 +198,32 @@ def sample_crops(
         draws: seed, iteration and rows.
         horizontal_flip: mirror half of the windows.
         out: where to put the crops, and what is returned.
+        weighing: how often an image is drawn; with ``sub_images``, the place is uniform within one of them.
     """
     import cv2  # here, so that naming datasets stays cheap for the workflow
 
-    picks, tops, lefts, flips = draw_windows(pack, crop, draws, horizontal_flip)
+    picks, tops, lefts, flips = draw_windows(pack, crop, draws, horizontal_flip, weighing)
     windows = pack.crops(picks, tops, lefts, crop, out)
     for index in np.flatnonzero(flips):
         windows[index] = cv2.flip(windows[index], 1)  # twenty times as fast as NumPy with three bytes per pixel
     return windows
 
 
-def draw_windows(pack: Pack, crop: int, draws: Draws, horizontal_flip: bool) -> tuple[npt.NDArray[np.int64], ...]:
+def draw_windows(
+    pack: Pack, crop: int, draws: Draws, horizontal_flip: bool, weighing: Weighing = "photographs"
+) -> tuple[npt.NDArray[np.int64], ...]:
     """Return the places of :func:`sample_crops`: images, first rows, first columns, 1 where to mirror; each (N,)."""
     picks, tops, lefts, flips = (np.zeros(len(draws.rows), np.int64) for _ in range(4))
     for index, row in enumerate(draws.rows):
         stream = numpy_stream(draws.seed, "crop", draws.iteration, row)
-        picks[index] = stream.integers(len(pack))
-        height, width = pack.size(picks[index])
-        tops[index] = stream.integers(max(height - crop, 0) + 1)
-        lefts[index] = stream.integers(max(width - crop, 0) + 1)
+        if weighing == "photographs":
+            picks[index], top, left = stream.integers(len(pack)), 0, 0
+            height, width = pack.size(picks[index])
+        else:
+            picks[index], top, left = pack.sub_images.place(int(stream.integers(len(pack.sub_images))))
+            height, width = (min(side, SIDE) for side in pack.size(picks[index]))
+        tops[index] = top + stream.integers(max(height - crop, 0) + 1)
+        lefts[index] = left + stream.integers(max(width - crop, 0) + 1)
         flips[index] = stream.integers(2)
     return picks, tops, lefts, flips * horizontal_flip
 

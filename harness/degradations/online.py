@@ -127,7 +127,5 @@ def gaussian_noise(images: Tensor, spec: GaussianNoiseSpec, draws: Draws) -> Ten
     """
     low, high = spec.sigma
     sigma = draws.uniform("noise/sigma").mul_(high - low).add_(low).view(-1, 1, 1, 1)
-    normals = torch.empty_like(images)
-    for image, row in zip(normals, draws.rows, strict=True):
-        image.normal_(generator=draws.bulk("noise/pixels", row))
+    normals = draws.fill("noise/pixels", torch.empty(images.shape, device=images.device), "normal")
     return add_gaussian_noise(images, normals, sigma).mul_(255).round_().div_(255)

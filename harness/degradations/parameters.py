@@ -56,6 +56,7 @@ class Stage:
         strength: (N,) standard deviation in levels of 255, or factor of the Poisson noise.
         gray: (N,) true where the channels share their noise.
         quality: (N,) JPEG quality.
+        one_gray_pattern: whether all gray images of the batch share their Gaussian noise, up to its strength.
     """
 
     blur: Blur
@@ -65,6 +66,7 @@ class Stage:
     strength: Floats
     gray: Flags
     quality: Floats
+    one_gray_pattern: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,17 @@ def draw_parameters(spec: SecondOrderSpec, draws: Draws) -> Parameters:
     side = max(spec.first.kernel_sizes[1], spec.second.kernel_sizes[1], spec.final_sinc_sizes[1])
     blurs = _make_kernels(requests, side)
     return Parameters(
-        first=_stage(spec.first, own, batch, "1", blurs[0]),
-        second=_stage(spec.second, own, batch, "2", blurs[1]),
+        first=_stage(spec.first, own, batch, "1", blurs[0], spec.gray_pattern == "batch"),
+        second=_stage(spec.second, own, batch, "2", blurs[1], spec.gray_pattern == "batch"),
         sinc=blurs[2],
         mode=_choose(spec.second.resize_modes, batch["mode3"]),
         sinc_first=own["order"] < spec.final_sinc_first_probability,
     )
 
 
-def _stage(spec: StageSpec, own: Uniforms, batch: Mapping[str, float], number: str, blur: Blur) -> Stage:
+def _stage(
+    spec: StageSpec, own: Uniforms, batch: Mapping[str, float], number: str, blur: Blur, one_gray_pattern: bool
+) -> Stage:
     gaussian = own["gaussian" + number] < spec.gaussian_probability
     sigma, scale = (_between(own["strength" + number], bounds) for bounds in (spec.gaussian_sigma, spec.poisson_scale))
     return Stage(
@@ -135,6 +139,7 @@ def _stage(spec: StageSpec, own: Uniforms, batch: Mapping[str, float], number: s
         strength=np.where(gaussian, sigma, scale),
         gray=own["gray" + number] < spec.gray_probability,
         quality=_between(own["quality" + number], spec.jpeg_quality),
+        one_gray_pattern=one_gray_pattern,
     )
 
 

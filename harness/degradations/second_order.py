@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from harness.degradations.threads import map_images
 from harness.degradations.upload import upload
 from harness.degradations.usm import sharpen, sharpen_window
 from harness.foundation.errors import HarnessError
-from harness.foundation.rng import Draws
+from harness.foundation.rng import Draws, Kind
 
 
 def degrade(
@@ -155,7 +156,9 @@ def aligned_crop(target: Tensor, lr: Tensor, patch: int, scale: int, draws: Draw
     return cut(target, corners * scale, patch), cut(lr, corners, patch // scale)
 
 
-def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> npt.NDArray[np.int64]:
+def draw_corners(
+    size: Sequence[int], patch: int, scale: int, draws: Draws, window: Literal["image", "batch"] = "image"
+) -> npt.NDArray[np.int64]:
     """Draw where the windows of :func:`aligned_crop` begin.
 
     They depend on the row, not on the view: all views of a ground truth are cut alike.
@@ -165,6 +168,7 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
         patch: side of the window in the target, a multiple of the scale.
         scale: ratio of the target to the degraded images.
         draws: the random numbers; ``draws.view`` does not matter.
+        window: ``batch`` for one place in all images, as BasicSR's ``paired_random_crop`` cuts a batch.
 
     Returns:
         (N, 2) first row and column in the degraded images.
@@ -180,6 +184,8 @@ def draw_corners(size: Sequence[int], patch: int, scale: int, draws: Draws) -> n
             f"{min(height, width) * scale}, the degraded crop"
         )
     shared, bounds = replace(draws, view=0), (height - side + 1, width - side + 1)
+    if window == "batch":
+        return np.tile(shared.batch("patch").integers(bounds), (len(draws.rows), 1))
     return np.stack([shared.row("patch", row).integers(bounds) for row in draws.rows])
 
 
@@ -258,11 +264,11 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
     stream = f"degradation/noise{number}"
 
     def gaussian(some: Tensor, members: Members) -> Tensor:
-        normals = _pixels(some, stage.gray, members, draws, stream, torch.float32)
+        normals = _pixels(some, stage, gray, members, draws, stream, torch.float32)
         return add_gaussian_noise(some, normals, members.of(strength))
 
     def poisson(some: Tensor, members: Members) -> Tensor:
-        numbers = _pixels(some, stage.gray, members, draws, stream, torch.int32)
+        numbers = _pixels(some, stage, gray, members, draws, stream, torch.int32)
         own = stage.gray[members.positions]
         shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
         return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
@@ -271,18 +277,30 @@ def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Ten
     return _replace(_replace(images, with_gaussian, gaussian), with_poisson, poisson)
 
 
-def _pixels(images: Tensor, gray: Flags, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
+def _pixels(
+    images: Tensor, stage: Stage, gray: Tensor, members: Members, draws: Draws, stream: str, dtype: torch.dtype
+) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
-    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray.
+    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray. ``gray``: the stage's flags, on
+    the device.
     """
     count, channels, height, width = images.shape
-    own_gray = gray[members.positions]
+    own_gray = stage.gray[members.positions]
+    one_pattern = stage.one_gray_pattern and dtype.is_floating_point  # Poisson noise depends on the image in any case
     numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
-    for image, position, shared in zip(numbers, members.positions.tolist(), own_gray.tolist(), strict=True):
-        generator = draws.bulk(stream, draws.rows[position])
+    kind: Kind = "normal" if dtype.is_floating_point else "integer"
+    rows = [
+        None if shared and one_pattern else draws.rows[position]
+        for position, shared in zip(members.positions.tolist(), own_gray.tolist(), strict=True)
+    ]
+    if images.device.type != "cpu":  # all images at once; a gray one's first plane is what it would get alone
+        draws.fill(stream, numbers, kind, rows)
+        mixed = own_gray.any() and not own_gray.all()
+        return torch.where(members.of(gray).bool(), numbers[:, :1], numbers) if mixed else numbers
+    for image, row, shared in zip(numbers, rows, own_gray.tolist(), strict=True):
         drawn = image[:1] if shared else image
-        drawn.normal_(generator=generator) if dtype.is_floating_point else drawn.random_(generator=generator)
+        draws.fill(stream, drawn[None], kind, [row])
         if shared and len(image) > 1:
             image[1:] = drawn
     return numbers

@@ -155,6 +155,10 @@ class SecondOrderSpec(_Frozen):
         kinds_per: who shares the choices between kinds: Gaussian or Poisson noise, second blur or none, and the order
             of the last sinc and JPEG. ``image``: every image has its own (the default). ``batch``: one choice
             for the whole batch, as in BasicSR's code. Strengths, kernels and qualities are per image either way.
+        gray_pattern: who shares the standard normal numbers of gray Gaussian noise, before they are multiplied by each
+            image's strength. ``image``: every image has its own (the default). ``batch``: one pattern for all gray
+            images of the batch, as in BasicSR's ``generate_gaussian_noise_pt``; each stage and each view has another.
+            Left out of specs at its default, so that runs of before keep their names.
     """
 
     first: StageSpec = StageSpec()
@@ -163,6 +167,7 @@ class SecondOrderSpec(_Frozen):
     final_sinc_sizes: tuple[int, int] = (7, 21)
     final_sinc_first_probability: Probability = 0.5
     kinds_per: Literal["image", "batch"] = "image"
+    gray_pattern: Literal["image", "batch"] = Field(default="image", exclude_if=lambda value: bool(value == "image"))
 
     @model_validator(mode="after")
     def _sizes_are_odd(self) -> Self:

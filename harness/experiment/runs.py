@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.datasets.sub_images import SIDE
 from harness.degradations.spec import GaussianNoiseSpec
 from harness.experiment.catalogues import Catalogues, VariantEntry
 from harness.experiment.defaults import completed
@@ -195,6 +196,9 @@ class Spanner:
         if training.iterations < least:
             problem = f"{training.iterations}: {who} anneals in steps and needs at least {least}"
             raise mistake(self._path, "training.iterations", problem)
+        if training.crops == "sub_images" and training.crop > SIDE:
+            problem = f"{training.crop}: must be at most {SIDE}, because {who} crops sub-images of that size"
+            raise mistake(self._path, "training.crop", problem)
         seen = views(regularizer.regularizer, regularizer.options)
         if training.batch_size % (seen * training.processes):
             problem = f"must be a multiple of {seen * training.processes}: {who} has {seen} views"

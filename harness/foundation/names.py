@@ -27,7 +27,7 @@ RESERVED = {
     "data set": ("real", "average"),
     "degradation": ("hr", "real", "average"),
     "metric": (
-        *("main", "cost", "equal_cost", "published", "summary", "ranks", "failures"),
+        *("main", "cost", "equal_cost", "published", "summary", "ranks", "failures", "test_time", "preview", "readme"),
         *("real_paired", "real_unpaired"),
     ),
     "network": ("spandrel",),

@@ -20,6 +20,8 @@ _STAGES = {
         "degradations/fixed*.py",
     ),
     "degrade": (
+        "foundation/philox*.py",
+        "foundation/quantiles.py",
         "datasets/patches.py",
         "degradations/[!f]*.py",
         "degradations/filters.py",
@@ -28,6 +30,8 @@ _STAGES = {
     ),
     "train": (
         "foundation/compat.py",
+        "foundation/philox*.py",
+        "foundation/quantiles.py",
         "spec.py",
         "datasets/patches.py",
         "datasets/pack_files.py",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 Part = str | int
+Kind = Literal["uniform", "normal", "integer"]
+_CPU_FILLS: dict[Kind, str] = {"uniform": "uniform_", "normal": "normal_", "integer": "random_"}
 
 
 def derive_key(*parts: Part) -> int:
@@ -59,7 +61,7 @@ class _Key(ISeedSequence):
 def torch_stream(*parts: Part, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a torch generator on ``device`` that is a fixed function of ``parts``.
 
-    For bulk noise. Numbers differ between CPU and CUDA (torch's engines differ); on each of them they are fixed.
+    For bulk numbers on a CPU. On CUDA torch's numbers depend on the card: :meth:`Draws.fill` makes others there.
     """
     import torch
 
@@ -97,15 +99,53 @@ class Draws:
         """Return the generator of one image's parameters; ``row`` is an index in the global batch."""
         return numpy_stream(self.seed, stream, self.iteration, self.view, row)
 
-    def bulk(self, stream: str, row: int) -> torch.Generator:
-        """Return the torch generator of one image's noise, on the device; ``row`` is an index in the global batch."""
-        return torch_stream(self.seed, stream, self.iteration, self.view, row, device=self.device)
+    def bulk(self, stream: str, row: int | None) -> torch.Generator:
+        """Return the CPU's torch generator of one image's noise.
+
+        Args:
+            stream: name of the choice.
+            row: index in the global batch; None for noise that all images of the batch share.
+        """
+        return torch_stream(self.seed, stream, self.iteration, self.view, *self._own(row))
+
+    def fill(
+        self, stream: str, out: torch.Tensor, kind: Kind, rows: Sequence[int | None] | None = None
+    ) -> torch.Tensor:
+        """Fill ``out`` (number of rows, ...), each row from its own stream, and return it: for pixels.
+
+        On a CPU the numbers are those of :meth:`bulk`. On CUDA they come from :mod:`harness.foundation.philox`, the
+        same on every card, and nothing waits.
+
+        Args:
+            stream: its name.
+            out: contiguous, on the device; float32, or int32 for ``integer``.
+            kind: ``uniform`` in [0, 1), standard ``normal``, or ``integer`` in 0..2^31 - 1.
+            rows: in place of :attr:`rows`; None for numbers that all images of the batch share.
+        """
+        filled = self.rows if rows is None else rows
+        if out.device.type == "cpu":
+            for image, row in zip(out, filled, strict=True):
+                getattr(image, _CPU_FILLS[kind])(generator=self.bulk(stream, row))
+            return out
+        import torch
+
+        from harness.foundation import philox
+        from harness.foundation.quantiles import KINDS
+
+        keys = [derive_key(self.seed, stream, self.iteration, self.view, *self._own(row)) for row in filled]
+        words = torch.from_numpy(philox.words_of(keys))
+        words = words.pin_memory().to(out.device, non_blocking=True)
+        return philox.fill(out, words, KINDS[kind])
+
+    @staticmethod
+    def _own(row: int | None) -> tuple[int, ...]:
+        return () if row is None else (row,)
 
     def uniform(self, stream: str, *shape: int) -> torch.Tensor:
         """Return (len(rows), *shape) float32 numbers in [0, 1) on the device, each row from its own generator.
 
         The numbers are made on the host, where a generator costs microseconds, and copied without waiting. Meant for
-        masks and parameters; use :meth:`bulk` for pixels.
+        masks and parameters; use :meth:`fill` for pixels.
         """
         import torch
 

@@ -129,16 +129,19 @@ class Taps:
             )
         return self._points[role]
 
-    def apply(self, role: str, function: TapFunction, only: Collection[int] | None = None) -> Handles:
+    def apply(
+        self, role: str, function: TapFunction, only: Collection[int] | None = None, always: bool = False
+    ) -> Handles:
         """Replace the tensors at the taps of ``role`` by ``function(index, tensor)``, in training mode.
 
         Args:
             role: which taps.
             function: see :data:`TapFunction`.
             only: positions in the role, from 0; all of them if None.
+            always: in ``eval()`` too.
         """
         points = self.points(role)
-        return Handles([_hook(p, i, function) for i, p in enumerate(points) if only is None or i in only])
+        return Handles([_hook(p, i, function, always) for i, p in enumerate(points) if only is None or i in only])
 
     def capture(self, role: str, always: bool = False) -> Capture:
         """Keep the tensors at the taps of ``role`` of each forward pass in training mode, gradients attached.

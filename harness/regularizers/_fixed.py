@@ -86,9 +86,4 @@ class Fields:
             raise RuntimeError("set_progress must be called before a step")
         if len(self._draws.rows) != len(field):
             raise RuntimeError(f"numbers for {len(self._draws.rows)} images, but the step has {len(field)}")
-        for image, row in zip(field, self._draws.rows, strict=True):
-            generator = self._draws.bulk(self._stream, row)
-            if self._normal:
-                image.normal_(generator=generator)
-            else:
-                image.uniform_(generator=generator)
+        self._draws.fill(self._stream, field, "normal" if self._normal else "uniform")

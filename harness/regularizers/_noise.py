@@ -137,8 +137,6 @@ class ElementNoise:
             raise RuntimeError("set_progress must be called before a forward pass in training mode")
         if len(self._draws.rows) != buffer.shape[0]:
             raise RuntimeError(f"noise for {len(self._draws.rows)} images meets features {tuple(buffer.shape)}")
-        kept = 1 / (1 - self._rate)
-        for position, row in enumerate(self._draws.rows):
-            generator = self._draws.bulk(f"{self._stream}/{index}", row)
-            numbers = torch.rand(buffer.shape[1:], generator=generator, device=buffer.device)
-            buffer[position] = (numbers >= self._rate).to(buffer.dtype) * kept
+        shape = tuple(buffer.shape)
+        numbers = self._draws.fill(f"{self._stream}/{index}", torch.empty(shape, device=buffer.device), "uniform")
+        buffer.copy_((numbers >= self._rate).to(buffer.dtype).mul_(1 / (1 - self._rate)))

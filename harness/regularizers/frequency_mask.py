@@ -53,8 +53,8 @@ class FrequencyMask(Regularizer):
 
         device = radii.device
         if self.options.mask == "random":
-            coins = [draws.bulk("frequency_mask/coins", row) for row in draws.rows]
-            return torch.stack([torch.rand(height, width, generator=coin, device=device) > 0.5 for coin in coins])
+            coins = torch.empty(len(draws.rows), height, width, device=device)
+            return draws.fill("frequency_mask/coins", coins, "uniform") > 0.5
         rows, columns = (torch.arange(n, device=device, dtype=torch.float32) for n in (height, width))
         radius = (rows[:, None].square() + columns[None].square()).sqrt()
         bounds = radii.sort(dim=1).values * (height**2 + width**2) ** 0.5

@@ -129,7 +129,7 @@ def prepare(
     return Recipe(
         crops=_crops(pack, spec, first),
         plans=tuple(plan(training.degradation, replace(first, view=view)) for view in range(views)),
-        corners=draw_corners((side, side), training.patch, spec.scale, first),
+        corners=draw_corners((side, side), training.patch, spec.scale, first, training.window),
         draws=first,
     )
 
@@ -172,18 +172,21 @@ def _from_kept(kept: KeptBatch, crops: Tensor, spec: RunSpec, recipe: Recipe) ->
 def _crops(pack: Pack | ResidentPack, spec: RunSpec, draws: Draws) -> Tensor | Windows:
     training = spec.training
     if isinstance(pack, ResidentPack):
-        return pack.windows(draws, training.horizontal_flip)
+        return pack.windows(draws, training.horizontal_flip, training.crops)
     shape = (len(draws.rows), training.crop, training.crop, 3)
     crops = torch.empty(shape, dtype=torch.uint8, pin_memory=draws.device != "cpu")
-    sample_crops(pack, training.crop, draws, training.horizontal_flip, crops.numpy())
+    sample_crops(pack, training.crop, draws, training.horizontal_flip, crops.numpy(), training.crops)
     return crops
 
 
 def heldout_batches(pack: Pack, spec: RunSpec, device: str) -> list[Batch]:
     """Return the fixed images that measure progress: one view, a seed of their own, never trained on.
 
-    They come in batches of four, because resize factors are shared within one.
+    They come in batches of four, because resize factors are shared within one. Whatever crops and windows a run trains
+    on, these are drawn in the default way, so that the held-out losses of an experiment are of the same images.
     """
+    plain = spec.training.model_copy(update={"crops": "photographs", "window": "image"})
+    spec = spec.model_copy(update={"training": plain})
     count = spec.training.heldout_images
     parts = []
     for number, start in enumerate(range(0, count, _HELDOUT_BATCH)):

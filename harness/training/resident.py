@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.datasets.patches import Pack, draw_windows
+from harness.datasets.patches import Pack, Weighing, draw_windows
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws
 
@@ -33,9 +33,9 @@ class ResidentPack:
         self._check_room(device)
         self._images = [torch.from_numpy(self._continued(index)).to(device) for index in range(len(pack))]
 
-    def windows(self, draws: Draws, horizontal_flip: bool) -> Windows:
+    def windows(self, draws: Draws, horizontal_flip: bool, weighing: Weighing = "photographs") -> Windows:
         """Return the places of the crops of one step, drawn on the host."""
-        return draw_windows(self._pack, self._crop, draws, horizontal_flip)
+        return draw_windows(self._pack, self._crop, draws, horizontal_flip, weighing)
 
     def crops(self, windows: Windows) -> Tensor:
         """Return the crops at the places, as ``sample_crops`` gives them: (N, crop, crop, 3) uint8 on the device."""

@@ -208,6 +208,27 @@ CASES = [
         "patch: 64",
         "training: patch 64: must not be greater than crop 32",
     ),
+    edit(
+        "window",
+        "an aligned crop shared by the views",
+        "patch: 32",
+        "patch: 32\n  window: view",
+        "training.window: 'view': input should be 'image' or 'batch'",
+    ),
+    edit(
+        "crops",
+        "an unknown way to draw crops",
+        "crop: 32",
+        "crop: 32\n  crops: subimages",
+        "training.crops: 'subimages': input should be 'photographs' or 'sub_images'",
+    ),
+    edit(
+        "sub-images",
+        "crops that are larger than a sub-image",
+        "crop: 32",
+        "crop: 484\n  crops: sub_images",
+        "training.crop: 484: must be at most 480, because variant 'baseline' crops sub-images of that size",
+    ),
     text(
         "views",
         "a batch that two views do not divide",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
+from harness.datasets.patches import Pack
 from harness.foundation import launch
+from harness.spec import RunSpec
+from harness.training.batches import BatchSource
 from tests.bad_inputs.case import BASE
 from tests.bad_inputs.test_bad_inputs import call
 from tests.conftest import ROOT
@@ -51,3 +58,44 @@ def test_only_what_the_launcher_starts_is_started() -> None:
     environment = os.environ | {"HARNESS_STARTED": str(os.getpid())}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n", "a child of a started process is none"
+
+
+def test_a_run_trains_on_batches_as_released_and_its_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the file to what the run was given: its kept images are the record's, cut at one place."""
+    monkeypatch.chdir(tmp_path)
+    larger = BASE.replace("crop: 32", "crop: 48").replace("batch_size: 2", "batch_size: 4")
+    variants = ["baseline", "baseline_window_per_batch", "baseline_gray_per_batch", "baseline_sub_images"]
+    variants += ["baseline_released_batches"]
+    Path("mine.yaml").write_text(larger.replace("[baseline]", f"[{', '.join(variants)}]") + "batches: keep\n")
+    for dataset in ("embedded_train", "embedded_heldout"):
+        assert call("pack", "mine.yaml", dataset) == 0
+    seen: set[Path] = set()
+    for variant in variants:
+        before = set(tmp_path.glob("results/batches/*/rows4/*.safetensors"))
+        assert call("train", "mine.yaml", "--run", f"srresnet_tiny.{variant}.s0") == 0
+        (kept,) = set(tmp_path.glob("results/batches/*/rows4/*.safetensors")) - before
+        (record,) = (path for path in tmp_path.glob("results/runs/*/run.json") if path not in seen)
+        seen.add(record)
+        written = json.loads(record.read_text())
+        training = written["spec"]["training"]
+        everything = variant == "baseline_released_batches"
+        assert training.get("window") == ("batch" if everything or "window" in variant else None)
+        assert training.get("crops") == ("sub_images" if everything or "sub_images" in variant else None)
+        gray = "batch" if everything or "gray" in variant else None
+        assert training["degradation"].get("gray_pattern") == gray
+        source = BatchSource(_pack(), RunSpec.model_validate_json(json.dumps(written["spec"])), 1, "cpu")
+        images = safetensors.torch.load_file(kept)["images"]
+        assert len(images) == training["iterations"]
+        for iteration, given in enumerate(images, start=1):
+            recipe = source.prepare(iteration)
+            assert torch.equal(given, source.make(iteration, recipe).lr.mul(255).round().to(torch.uint8))
+            assert len(np.unique(recipe.corners, axis=0)) == 1 or "window" not in training
+            assert len(np.unique(recipe.corners, axis=0)) > 1 or "window" in training
+    assert len(seen) == len(variants)
+
+
+def _pack() -> Pack:
+    (index,) = Path().glob("**/embedded_train/index.json")
+    return Pack.open(index.parent)

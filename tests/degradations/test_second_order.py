@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import harness.foundation.compat  # noqa: F401
+
+# isort: split
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from basicsr.data.degradations import generate_gaussian_noise_pt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -114,10 +118,10 @@ def test_steps_equal_basicsr_up_to_the_first_rounding() -> None:
                 torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("kinds_per", ["image", "batch"])
+@pytest.mark.parametrize("shared", [{}, {"kinds_per": "batch"}, {"kinds_per": "batch", "gray_pattern": "batch"}])
 @pytest.mark.parametrize("rows", [range(3), range(3, 6), range(5, 6)])
-def test_rows_are_independent_bit_for_bit(kinds_per: str, rows: range) -> None:
-    spec = SecondOrderSpec.model_validate({"kinds_per": kinds_per})
+def test_rows_are_independent_bit_for_bit(shared: dict[str, str], rows: range) -> None:
+    spec = SecondOrderSpec.model_validate(shared)
     for iteration in range(3):
         target, lr = degrade(HR, spec, 4, _draws(iteration=iteration))
         own_target, own_lr = degrade(HR[rows.start : rows.stop], spec, 4, _draws(rows, iteration))
@@ -285,3 +289,56 @@ def test_precision_is_restored() -> None:
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+GRAY: dict[str, Any] = {
+    "gray_probability": 1.0,
+    "gaussian_probability": 1.0,
+    "gaussian_sigma": (2.0, 8.0),
+    "blur_probability": 0.0,
+    "resize": {"up": 0.0, "down": 0.0, "keep": 1.0},
+}
+
+
+def _patterns(gray_pattern: str, rows: range, view: int = 0, stage: str = "2") -> Tensor:
+    """What a stage adds to gray images, divided by each image's sigma: (N, H, W); mid-gray, so nothing is clipped."""
+    spec = SecondOrderSpec.model_validate({"first": GRAY, "second": GRAY, "gray_pattern": gray_pattern})
+    draws = _draws(rows, view=view)
+    parameters = draw_parameters(spec, draws)
+    own = parameters.first if stage == "1" else parameters.second
+    flat = torch.full((len(rows), 3, 40, 40), 0.5)
+    by_name = dict(steps(flat, Plan(parameters, draws), 1))
+    noise = (by_name["noise" + stage] - by_name["resize" + stage]).double()
+    assert noise[:, 0].sub(noise[:, 2]).abs().max() < 1e-6, "the channels share their noise"
+    return noise[:, 0] / torch.from_numpy(own.strength).view(-1, 1, 1) * 255
+
+
+@pytest.mark.parametrize("stage", ["1", "2"])
+def test_gray_noise_is_one_pattern_per_batch_as_in_basicsr(stage: str) -> None:
+    sigma = torch.tensor([2.0, 5.0, 8.0])
+    drawn = generate_gaussian_noise_pt(torch.zeros(3, 3, 40, 40), sigma=sigma, gray_noise=torch.ones(3))
+    released = drawn[:, 0].double() / sigma.view(-1, 1, 1) * 255
+    torch.testing.assert_close(released, released[:1].expand_as(released), rtol=0, atol=1e-5)
+
+    shared = _patterns("batch", range(3), stage=stage)
+    torch.testing.assert_close(shared, shared[:1].expand_as(shared), rtol=0, atol=1e-4)
+    assert 0.9 < float(shared[0].std()) < 1.1
+    own = _patterns("image", range(3), stage=stage)
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        assert abs(float(torch.corrcoef(torch.stack([own[first].flatten(), own[second].flatten()]))[0, 1])) < 0.2
+    # Whoever makes the rows, and all at once as on CUDA: the same pattern. Another view: another one.
+    torch.testing.assert_close(_patterns("batch", range(2, 4), stage=stage)[1], shared[0], rtol=0, atol=1e-4)
+    with _the_way_of_cuda():
+        torch.testing.assert_close(_patterns("batch", range(3), stage=stage), shared, rtol=0, atol=1e-4)
+    assert (_patterns("batch", range(3), view=1, stage=stage)[0] - shared[0]).abs().max() > 1
+
+
+def test_the_stages_have_different_gray_patterns_and_colour_stays_each_images_own() -> None:
+    one, two = (_patterns("batch", range(1), stage=stage)[0] for stage in "12")
+    assert (one - two).abs().max() > 1
+    colour = {"second": SILENT, "first": GRAY | {"gray_probability": 0.0}}
+    plain, released = (
+        degrade(HR, SecondOrderSpec.model_validate({**colour, "gray_pattern": pattern}), 4, _draws())[1]
+        for pattern in ("image", "batch")
+    )
+    assert torch.equal(plain, released)

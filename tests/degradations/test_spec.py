@@ -27,6 +27,11 @@ def test_round_trip_through_json() -> None:
     assert SecondOrderSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
+def test_the_gray_pattern_is_written_only_where_it_is_not_the_default() -> None:
+    assert "gray_pattern" not in SecondOrderSpec(gray_pattern="image").model_dump()
+    assert SecondOrderSpec(gray_pattern="batch").model_dump()["gray_pattern"] == "batch"
+
+
 def test_second_stage_is_written_out_in_json() -> None:
     assert SecondOrderSpec().model_dump()["second"]["gaussian_sigma"] == (1.0, 25.0)
 
@@ -49,6 +54,7 @@ def test_second_stage_is_written_out_in_json() -> None:
         ({"second": {"beta_plateau": [1.5, 2.0]}}, "second beta_plateau must contain 1"),
         ({"final_sinc_sizes": [2, 21]}, "final_sinc_sizes odd"),
         ({"kinds_per": "pixel"}, "kinds_per 'image' or 'batch'"),
+        ({"gray_pattern": "view"}, "gray_pattern 'image' or 'batch'"),
         ({"thrid": {}}, "thrid Extra inputs"),
     ],
 )

@@ -41,6 +41,7 @@ WHAT_WAS_ASKED = {
     "simple_align_terms": {"first order", "second order", "Fourier only", "all"},
     "simple_align_views": {"two views, no penalty"},
     "training_pool": {"no pool", "192"},
+    "training_batches": {"each image's own", "one window per batch", "sub-images", "both"},
     "training_target": {"baseline, as it is", "baseline, sharpened"},
     "training_schedule": {"released", "one cosine to 0"},
     "training_weights": {"baseline, averaged", "baseline, raw"},

@@ -176,6 +176,8 @@ def test_hash_changes_with_everything_that_changes_a_result_and_nothing_else(tmp
         "training.threads": 2,
         "networks": ["srresnet"],
         "training.degradation": "second_order_batch_kinds",
+        "training.window": "batch",
+        "training.crops": "sub_images",
     }.items():
         assert first_hash(changed(place, value)) != base, place
 
@@ -185,6 +187,17 @@ def test_defaults_are_spelled_out_in_the_spec(tmp_path: Path) -> None:
     assert spec.regularizer.options["initial_weight"] == 0.3
     assert spec.training.betas == (0.9, 0.99)
     assert spec.training.degradation.first.sigma == (0.2, 3.0)
+
+
+def test_how_batches_are_made_is_in_the_spec_where_it_is_not_the_default(tmp_path: Path) -> None:
+    """So runs of before keep their names."""
+    hashes = set()
+    for place, value in [("seeds", [0]), ("training.window", "image"), ("training.crops", "photographs")]:
+        spec = load(tmp_path, changed(place, value)).runs[0].spec
+        hashes.add(spec.hash)
+        assert not {"window", "crops"} & spec.model_dump()["training"].keys()
+        assert "gray_pattern" not in spec.model_dump()["training"]["degradation"]
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda path: path.stem)

@@ -44,7 +44,7 @@ def test_every_folder_and_table_of_ours_is_reserved() -> None:
     rules = "".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
     logs = set(re.findall(r'"results/logs/(\w+)/', rules))
     assert logs == {"pack", "benchmark", "photographs", "train", "evaluate"} <= set(RESERVED["experiment"])
-    tables = {path.stem for path in tables_below(study(), Path())} - set(study().metrics)
+    tables = {path.stem.casefold() for path in tables_below(study(), Path())} - set(study().metrics)
     assert tables <= set(RESERVED["metric"])
 
 

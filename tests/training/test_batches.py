@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from harness.regularizers import available
 from harness.training.batches import BatchSource, heldout_batches
 from harness.training.distributed import World
 from harness.training.step import Learner
-from tests.training.conftest import tiny_spec
+from tests.training.conftest import CATALOGUES, tiny_spec
 
 
 @pytest.fixture
@@ -50,9 +51,19 @@ def test_batches_are_functions_of_seed_and_iteration(pack: Pack) -> None:
     assert not torch.equal(later.lr, BatchSource(pack, tiny_spec(seed=2), 1, "cpu").batch(5).lr)
 
 
+RELEASED = {
+    "degradation": CATALOGUES.training_degradations["second_order_released"],
+    "window": "batch",
+    "crops": "sub_images",
+}
+
+
+@pytest.mark.parametrize("settings", [{}, RELEASED], ids=["default", "released"])
 @pytest.mark.parametrize(("regularizer", "views"), [("baseline", 1), ("simple_align", 2)])
-def test_processes_make_their_rows_of_the_same_batch(pack: Pack, regularizer: str, views: int) -> None:
-    spec = tiny_spec(regularizer)
+def test_processes_make_their_rows_of_the_same_batch(
+    pack: Pack, regularizer: str, views: int, settings: dict[str, Any]
+) -> None:
+    spec = tiny_spec(regularizer, **settings)
     whole = BatchSource(pack, spec, views, "cpu").batch(2)
     truths = 4 // views
     for rank in range(2):
@@ -61,6 +72,52 @@ def test_processes_make_their_rows_of_the_same_batch(pack: Pack, regularizer: st
         rows = world.network_rows(truths, views)
         assert torch.equal(part.lr, whole.lr[rows])
         assert torch.equal(part.target, whole.target[rows])
+
+
+@pytest.mark.parametrize("placement", ["host", "device"])
+def test_one_window_per_batch(pack: Pack, placement: str) -> None:
+    """Where the crops are kept whole, the targets are windows of them at one place, the same for both views."""
+    places = []
+    for iteration in range(1, 9):
+        batches = {}
+        for window in ("image", "batch"):
+            spec = tiny_spec("simple_align", usm_target=False, window=window, placement=placement, batch_size=8)
+            source = BatchSource(pack, spec, 2, "cpu")
+            recipe, batches[window] = source.prepare(iteration), source.batch(iteration)
+            alike = (recipe.corners == recipe.corners[0]).all()
+            assert alike if window == "batch" else not alike
+        whole = tiny_spec("simple_align", usm_target=False, patch=48, placement=placement, batch_size=8)
+        every = BatchSource(pack, whole, 2, "cpu").batch(iteration)
+        top, left = recipe.corners[0]
+        places.append((int(top), int(left)))
+        assert torch.equal(batches["batch"].lr, every.lr[:, :, top : top + 8, left : left + 8])
+        hr = every.target[:, :, 4 * top : 4 * top + 32, 4 * left : 4 * left + 32]
+        assert torch.equal(batches["batch"].target, hr)
+        assert not torch.equal(batches["image"].target, hr)
+    assert len(set(places)) > 3
+
+
+@pytest.mark.parametrize("placement", ["host", "device"])
+def test_crops_come_from_sub_images(pack: Pack, placement: str) -> None:
+    settings: dict[str, Any] = {"crop": 480, "patch": 480, "usm_target": False, "placement": placement}
+    source = BatchSource(pack, tiny_spec(crops="sub_images", horizontal_flip=False, **settings), 1, "cpu")
+    sub_images = pack.sub_images
+    windows = set()
+    for index in range(len(sub_images)):
+        image, top, left = sub_images.place(index)
+        windows.add(pack.crops([image], [top], [left], 480).tobytes())
+    for iteration in (1, 2):
+        target = source.batch(iteration).target.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        assert all(one.contiguous().numpy().tobytes() in windows for one in target)
+
+
+def test_heldout_images_are_the_same_however_batches_are_made(packs: Path) -> None:
+    pack = Pack.open(packs / "embedded_heldout")
+    plain = heldout_batches(pack, tiny_spec(), "cpu")
+    released = heldout_batches(pack, tiny_spec(window="batch", crops="sub_images"), "cpu")
+    assert all(
+        torch.equal(a.lr, b.lr) and torch.equal(a.target, b.target) for a, b in zip(plain, released, strict=True)
+    )
 
 
 def test_images_are_what_they_should_be(pack: Pack) -> None:

@@ -55,9 +55,12 @@ def test_all_arms_of_a_seed_keep_their_bytes(packs: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("usm_target", [False, True])
-@pytest.mark.parametrize("kind", ["second_order", "noise"])
+@pytest.mark.parametrize("kind", ["second_order", "noise", "released"])
 def test_batches_are_equal_bit_for_bit(packs: Path, tmp_path: Path, kind: str, usm_target: bool) -> None:
     spec = tiny_spec(usm_target=usm_target, threads=2)
+    if kind == "released":
+        released = Catalogues.load().training_degradations["second_order_released"]
+        spec = tiny_spec(usm_target=usm_target, threads=2, degradation=released, window="batch", crops="sub_images")
     if kind == "noise":
         noise = GaussianNoiseSpec(noise="gaussian", sigma=(5.0, 25.0))
         spec = spec.model_copy(update={"scale": 1, "training": spec.training.model_copy(update={"degradation": noise})})
@@ -76,6 +79,25 @@ def test_batches_are_equal_bit_for_bit(packs: Path, tmp_path: Path, kind: str, u
         assert torch.equal(one.lr, other.lr)
         assert torch.equal(one.target, other.target)
         assert (one.lr.stride(), one.target.stride()) == (other.lr.stride(), other.target.stride())
+
+
+def test_batches_that_are_made_otherwise_are_others(packs: Path, tmp_path: Path) -> None:
+    pack, released = Pack.open(packs / "embedded_train"), Catalogues.load().training_degradations
+    changes: list[dict[str, Any]] = [
+        {},
+        {"window": "batch"},
+        {"crops": "sub_images"},
+        {"degradation": released["second_order_gray_pattern"]},
+    ]
+    for count, change in enumerate(changes, start=1):
+        spec = tiny_spec(iterations=CHUNK, **change)
+        source = BatchSource(pack, spec, 1, "cpu", kept=tmp_path)
+        for iteration in range(1, CHUNK + 1):
+            made, own = source.batch(iteration), BatchSource(pack, spec, 1, "cpu").batch(iteration)
+            assert torch.equal(made.lr, own.lr)
+        assert len(chunks(tmp_path)) == count
+    spelled = tiny_spec(iterations=CHUNK, window="image", crops="photographs")
+    assert spelled.degraded_by(0) == tiny_spec(iterations=CHUNK).degraded_by(0), "the defaults have the name of before"
 
 
 def test_what_an_image_underwent_is_told_of_kept_ones_too(packs: Path, tmp_path: Path) -> None:
