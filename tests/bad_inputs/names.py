@@ -135,6 +135,13 @@ CASES = [
         catalogue("degradations", {"tarining": {}}),
     ),
     Case(
+        "name-gray-pattern",
+        "a degradation whose gray noise is shared by the views",
+        CHECK,
+        "...configs/degradations.yaml: training.mine.gray_pattern: 'view': input should be 'image' or 'batch'",
+        catalogue("degradations", {"training": {"mine": {"gray_pattern": "view"}}}),
+    ),
+    Case(
         "name-embedded",
         "an embedded photograph whose name leads out of the folder",
         CHECK,

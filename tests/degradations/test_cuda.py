@@ -80,15 +80,15 @@ def test_jpeg() -> None:
     assert (difference > 1e-5).float().mean() < 0.02  # units with a coefficient on a tie
 
 
-@pytest.mark.parametrize("kinds_per", ["image", "batch"])
-def test_whole_degradation_from_the_same_numbers(kinds_per: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [{}, {"kinds_per": "batch"}, {"kinds_per": "batch", "gray_pattern": "batch"}])
+def test_whole_degradation_from_the_same_numbers(shared: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     # Torch's engines differ between devices: both sides get the CPU's numbers here.
-    spec = SPEC.model_copy(update={"kinds_per": kinds_per})
+    spec = SPEC.model_copy(update=shared)
     original = second_order._pixels
 
-    def from_the_cpu(images: Tensor, gray: Tensor, members: object, draws: Draws, *rest: object) -> Tensor:
+    def from_the_cpu(images: Tensor, stage: object, members: object, draws: Draws, *rest: object) -> Tensor:
         host = Draws(draws.seed, draws.iteration, draws.view, draws.rows, "cpu")
-        numbers: Tensor = original(images.cpu(), gray, members, host, *rest)  # type: ignore[arg-type]
+        numbers: Tensor = original(images.cpu(), stage, members, host, *rest)  # type: ignore[arg-type]
         return numbers.to(images.device)
 
     monkeypatch.setattr(second_order, "_pixels", from_the_cpu)
