@@ -58,7 +58,7 @@ def conformance(
     """Check what every regularizer must keep: determinism, resume, evaluation, precision, processes, options."""
     from harness.experiment.catalogues import Catalogues, VariantEntry
     from harness.regularizers import load_regularizer
-    from harness.regularizers.conformance.checks import check
+    from harness.regularizers.conformance.checks import check, compilation_checked
     from harness.regularizers.conformance.networks import small_networks
 
     catalogues = Catalogues.load()
@@ -68,9 +68,10 @@ def conformance(
         known = ", ".join(sorted(catalogues.networks))
         raise HarnessError(f"conformance: --network: {unknown[0]!r}: unknown; allowed: {known}")
     networks = {one: catalogues.networks[one] for one in network} if network else small_networks()
-    problems = check(
-        load_regularizer(entry.regularizer), entry.options, networks, processes=processes, thorough=thorough
-    )
+    found = load_regularizer(entry.regularizer)
+    problems = check(found, entry.options, networks, processes=processes, thorough=thorough)
     if problems:
         raise HarnessError("\n".join(problems))
-    print(f"{name}: conforms on {', '.join(networks)}" + ("" if processes else ", in one process"))
+    limits = ["" if processes else ", in one process"]
+    limits += ["" if compilation_checked(found, networks) else "; compilation not checked"]
+    print(f"{name}: conforms on {', '.join(networks)}" + "".join(limits))

@@ -15,7 +15,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import validate
 from harness.regularizers.base import Regularizer
 from harness.regularizers.conformance import places
-from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH
+from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH, compilation_is_checked
 from harness.regularizers.conformance.class_checks import CLASS_CHECKS
 from harness.regularizers.conformance.hooks import hooks_keep_their_promises
 from harness.regularizers.conformance.networks import small_networks
@@ -68,6 +68,11 @@ def check(
         for label, problem in two_processes_equal_one(cases):
             met.setdefault(problem, []).append(label)
     return problems + [f"{name} on {', '.join(dict.fromkeys(on))}: {problem}" for problem, on in met.items()]
+
+
+def compilation_checked(regularizer: type[Regularizer], networks: Mapping[str, NetworkSpec]) -> bool:
+    """Whether :func:`check` traces the regularizer's hooks on any of the networks, as torch.compile would."""
+    return any(compilation_is_checked(Case(regularizer, regularizer.Options(), one)) for one in networks.values())
 
 
 def _guarded(each: Callable[[Case], Iterator[str]], case: Case) -> Iterator[str]:
