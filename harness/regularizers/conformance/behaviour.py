@@ -207,7 +207,12 @@ def _can_be_captured(case: Case) -> Iterator[str]:
         one.step(1)  # as training does: the first pass is not captured, and may make buffers
     plain.step(2)
     trial.prepare(2)
-    tape.capture(lambda: steps.append(trial.compute()))
+    try:
+        tape.capture(lambda: steps.append(trial.compute()))
+    except RuntimeError as error:
+        told = ", ".join(filter(None, [str(error).split("\n")[0], places.of_error(case.regularizer, error)]))
+        yield f"the step cannot be captured ({told}); keep values on the device, or leave graph_safe at False"
+        return
     for iteration in (_LATER, ITERATIONS):
         trial.prepare(iteration)
         tape.replay()
