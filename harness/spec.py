@@ -114,7 +114,7 @@ class PerformanceSpec(StrictModel):
         precision: ``fp32``; ``tf32`` for convolutions on CUDA with 10 bits of mantissa; or ``bf16`` for autocast.
         placement: ``host`` keeps training images in a memory map, ``device`` on the device.
         channels_last: memory format of weights and images.
-        compile: compile the network with torch.compile.
+        compile: compile the network with torch.compile; a regularizer that is ``compile_safe``.
         cuda_graph: capture the network's part of the step once and launch it as a whole; one CUDA device, and a
             regularizer that says ``graph_safe``.
         fused_optimizer: one kernel for Adam, instead of a few for each operation in it.

@@ -58,7 +58,7 @@ def conformance(
     """Check what every regularizer must keep: determinism, resume, evaluation, precision, processes, options."""
     from harness.experiment.catalogues import Catalogues, VariantEntry
     from harness.regularizers import load_regularizer, roles
-    from harness.regularizers.conformance.checks import check
+    from harness.regularizers.conformance.checks import check, compilation_checked
     from harness.regularizers.conformance.networks import fitting, small_networks
     from harness.spec import RegularizerSpec
 
@@ -69,13 +69,14 @@ def conformance(
         known = ", ".join(sorted(catalogues.networks))
         raise HarnessError(f"conformance: --network: {unknown[0]!r}: unknown; allowed: {known}")
     networks = {one: catalogues.networks[one] for one in network} if network else None
-    problems = check(
-        load_regularizer(entry.regularizer), entry.options, networks, processes=processes, thorough=thorough
-    )
+    found = load_regularizer(entry.regularizer)
+    problems = check(found, entry.options, networks, processes=processes, thorough=thorough)
     if problems:
         raise HarnessError("\n".join(problems))
     small = small_networks()
     on = networks or fitting(small, roles(RegularizerSpec(regularizer=entry.regularizer, options=entry.options)))
     lacking = "" if networks else ", ".join(one for one in small if one not in on)
-    left_out = f"; not on {lacking}, without its roles" if lacking else ""
-    print(f"{name}: conforms on {', '.join(on)}" + ("" if processes else ", in one process") + left_out)
+    limits = ["" if processes else ", in one process"]
+    limits += ["" if compilation_checked(found, on) else "; compilation not checked"]
+    limits += [f"; not on {lacking}, without its roles" if lacking else ""]
+    print(f"{name}: conforms on {', '.join(on)}" + "".join(limits))

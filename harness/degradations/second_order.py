@@ -282,18 +282,15 @@ def _pixels(
 ) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
-    (n, 3, H, W), with equal channels for gray images; (n, 1, H, W) if all are gray. ``gray``: the stage's flags, on
-    the device.
+    (n, 3, H, W), equal channels for gray images; (n, 1, H, W) if all are. ``gray``: the stage's flags on the device.
     """
     count, channels, height, width = images.shape
     own_gray = stage.gray[members.positions]
     one_pattern = stage.one_gray_pattern and dtype.is_floating_point  # Poisson noise depends on the image in any case
     numbers = images.new_empty(count, 1 if own_gray.all() else channels, height, width, dtype=dtype)
     kind: Kind = "normal" if dtype.is_floating_point else "integer"
-    rows = [
-        None if shared and one_pattern else draws.rows[position]
-        for position, shared in zip(members.positions.tolist(), own_gray.tolist(), strict=True)
-    ]
+    places = zip(members.positions.tolist(), own_gray.tolist(), strict=True)
+    rows = [None if shared and one_pattern else draws.rows[position] for position, shared in places]
     if images.device.type != "cpu":  # all images at once; a gray one's first plane is what it would get alone
         draws.fill(stream, numbers, kind, rows)
         mixed = own_gray.any() and not own_gray.all()

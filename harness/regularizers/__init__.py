@@ -224,3 +224,8 @@ def uses_degradation(name: str) -> bool:
 def graph_safe(name: str) -> bool:
     """Return whether the regularizer says that its step can be captured in a CUDA graph."""
     return load_regularizer(name).graph_safe
+
+
+def compile_safe(name: str) -> bool:
+    """Return whether the regularizer's hooks can be compiled with the network, as they can unless it says not."""
+    return load_regularizer(name).compile_safe

@@ -71,6 +71,9 @@ class Regularizer:
         graph_safe: whether what it does in a step can be captured in a CUDA graph, once, and replayed in every later
             step: they must take what changes from one step to the next, random numbers and annealed weights, from
             tensors that :meth:`set_progress` writes in place. The conformance tests check who says so.
+        compile_safe: whether its hooks can be compiled with the network by torch.compile: what they do is a function of
+            tensors, and no number of Python that changes from one step to the next. Of what says False, the conformance
+            tests ask no compilation, and a run of it leaves out ``compile`` where the network's entry gives it.
         mixes_rows: whether :meth:`batch` makes an image of others of the batch. They are found by their row in the
             global batch, see :func:`global_batch`, so that several processes see what one would.
         uses_degradation: whether it reads ``batch.degradation``.
@@ -85,6 +88,7 @@ class Regularizer:
 
     Options: ClassVar[type[StrictModel]] = NoOptions
     graph_safe: ClassVar[bool] = False
+    compile_safe: ClassVar[bool] = True
     mixes_rows: ClassVar[bool] = False
     uses_degradation: ClassVar[bool] = False
     shows_teacher: ClassVar[bool] = True

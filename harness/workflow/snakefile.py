@@ -126,6 +126,11 @@ class Plan:
         return source_files({"benchmark": degrade, "evaluate": metrics}.get(stage, []))
 
     @property
+    def environment(self) -> str:
+        """The harness's conda environment, as a whole path: rules of a project inherit it into files of their own."""
+        return str(ROOT / "environment.yml")
+
+    @property
     def rule_files(self) -> list[str]:
         """The rules of regularizers: the harness's, and the project's."""
         folders = [ROOT / "workflow" / "regularizers", *filter(None, [own_file("workflow/regularizers")])]

@@ -13,7 +13,7 @@ import yaml
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.catalogues import Catalogues
 from harness.foundation.errors import HarnessError
-from harness.spec import PerformanceSpec
+from harness.spec import NetworkEntry, PerformanceSpec
 from tests.conftest import ROOT
 
 CATALOGUES = Catalogues.load()
@@ -268,4 +268,23 @@ def test_a_regularizer_that_does_not_say_graph_safe_is_not_captured(
     assert performance(experiment, variant="adaptive_dropout")["cuda_graph"] is False
     data["training"]["cuda_graph"] = True
     with pytest.raises(HarnessError, match="training.cuda_graph: True: the regularizer 'adaptive_dropout' does"):
+        load(tmp_path, data)
+
+
+def test_a_regularizer_that_is_not_compile_safe_is_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.regularizers.adaptive_dropout import AdaptiveDropout
+
+    entry = NetworkEntry.defaults
+    monkeypatch.setattr(NetworkEntry, "defaults", lambda *given: entry(*given) | {"compile": True})
+    assert performance(load(tmp_path, content()), variant="adaptive_dropout")["compile"] is True
+    monkeypatch.setattr(AdaptiveDropout, "compile_safe", False)
+    experiment = load(tmp_path, content())
+    assert performance(experiment)["compile"] is True
+    assert performance(experiment, variant="adaptive_dropout")["compile"] is False
+    data = content()
+    data["training"]["compile"] = True
+    problem = "training.compile: True: the regularizer 'adaptive_dropout' says that it is not compile_safe; use compile"
+    with pytest.raises(HarnessError, match=problem):
         load(tmp_path, data)

@@ -177,3 +177,27 @@ class Raising(OnFeatures):
 
     def penalty(self, features: Any) -> Any:
         raise ValueError("no such thing")
+
+
+class HostRead(OnFeatures):
+    """Says that it can be captured, and reads a number on the host."""
+
+    graph_safe = True
+
+    def act_on(self, index: int, features: Any) -> Any:
+        return features * (1 + features.detach().mean().item())
+
+
+class Deciding(OnFeatures):
+    """Decides in Python what the values are."""
+
+    def act_on(self, index: int, features: Any) -> Any:
+        return features * 1.5 if features.detach().mean() > 0 else features * 2
+
+
+class AtTestTime(OnFeatures):
+    """Acts in evaluation too: a hook of its own knows no mode."""
+
+    def attach(self, network: Any, taps: Any, draws: Any) -> None:
+        last = network.get_submodule("conv_last")
+        self._handles.append(last.register_forward_pre_hook(lambda module, inputs: (inputs[0] * 1.5,)))

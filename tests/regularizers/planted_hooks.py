@@ -206,3 +206,12 @@ class CleanMixed(OfAnyRole):
 
     def clean(self, images: Any, draws: Any) -> Any:
         return 0.9 * images + 0.1 * images.roll(1, 0)
+
+
+class CleanGlobalNoise(OfAnyRole):
+    """Takes grain from torch's global generator."""
+
+    def clean(self, images: Any, draws: Any) -> Any:
+        import torch
+
+        return images + 0.1 * torch.rand_like(images)

@@ -36,6 +36,9 @@ PLANTED = {
     "least_ground_truths",
     "OtherRole": "raised HarnessError: taps: MSRResNet: no role 'first' here, but: features, last; add it to "
     "the network's entry in networks.yaml, or to the roles that the regularizer says it needs",
+    "HostRead": "the step cannot be captured (a value is read back from a tensor, tests/regularizers/planted.py:188 in "
+    "act_on); keep values on the device, or leave graph_safe at False",
+    "AtTestTime": "in eval() the network gives other pixels than without it; act through taps, in training mode only",
     "Raising": "raised ValueError: no such thing",
 }
 IN_TWO_PROCESSES = {
@@ -101,3 +104,16 @@ def test_what_raises_everywhere_is_told_once_with_its_line(capsys: pytest.Captur
     lines, start = inspect.getsourcelines(planted.Raising.penalty)
     place = f"{FILE}:{start + len(lines) - 1} in penalty"
     assert only == f"{FILE}:{line_of('Raising')}: Raising on {networks}: raised ValueError: no such thing ({place})"
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compiled_says_so_or_is_not_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (f"{MODULE}:Deciding", "--network", "srresnet_small", "--no-processes")
+    _, text = call(capsys, *arguments)
+    assert "the hooks cannot be compiled (" in text
+    assert text.rstrip().endswith("keep Python state out of hooks, or say compile_safe = False")
+    monkeypatch.setattr(planted.Deciding, "compile_safe", False)
+    _, text = call(capsys, *arguments)
+    assert "compile" not in text.replace("compilation not checked", "")

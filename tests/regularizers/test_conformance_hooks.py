@@ -33,6 +33,7 @@ PLANTED = {
     "CleanCut": "clean returns images of shape (4, 3, 32, 31) torch.float32; return (4, 3, 32, 32) torch.float32",
     "CleanInPlace": "clean changes the images in place, which are the targets; return others",
     "CleanLate": "clean depends on set_progress, but batches are made ahead of their step; use the draws it is given",
+    "CleanGlobalNoise": "clean draws from a global random state; use the draws it is given, or resumed runs differ",
     "CleanMixed": "clean makes an image of others of the batch; let each depend on itself and its row alone",
 }
 FORGOTTEN = (

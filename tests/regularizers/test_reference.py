@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harness.foundation.files import file_sha256
 from harness.networks.weights import load_weights
 from harness.regularizers import Regularizer, load_regularizer, roles
 from harness.regularizers.conformance.checks import check
@@ -18,9 +22,11 @@ from harness.training.train import train
 from tests.conftest import ROOT
 from tests.training.conftest import job, packs, tiny_spec
 from tests.tutorial import Block, blocks
+from tests.workflow.conftest import environment
 
 __all__ = ["packs"]
 PAGE = "regularizer-reference.md"
+PATH = blocks(PAGE, "From this page into a table")
 FILES = {Path(block.title).stem: block for block in blocks(PAGE, "One of each kind")}
 KINDS = {
     "shake": "attach",
@@ -92,3 +98,49 @@ def test_it_conforms_and_trains(name: str, packs: Path, tmp_path: Path, monkeypa
         weights.append(load_weights(where.output / "weights.safetensors"))
     assert any(not (weights[0][key] == weights[1][key]).all() for key in weights[1])
     del sys.modules[name]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, far from the harness, where commands are typed."""
+    for name, value in (("SR_HARNESS", str(ROOT)), ("PYTHONPATH", str(ROOT))):
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def typed(command: str, project: Path) -> str:
+    """Run a line of the page; ``python`` and ``snakemake`` are those of the tests."""
+    kept = environment() | {name: os.environ[name] for name in ("SR_HARNESS", "PYTHONPATH")}
+    first, *words = command.split()
+    program = {"python": [sys.executable], "snakemake": [sys.executable, "-m", "snakemake"]}.get(first, [first])
+    done = subprocess.run([*program, *words], cwd=project, env=kept, text=True, stdout=-1, stderr=-2, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_who_follows_the_page_alone_has_a_row_of_each_kind(project: Path) -> None:
+    making, checking = (block.text.splitlines() for block in PATH if block.language == "sh")
+    for command in making:
+        typed(command, project)
+    for name, block in FILES.items():
+        assert "class" in (project / f"{name}.py").read_text()
+        (project / f"{name}.py").write_text(block.text)
+    for block in PATH:
+        if block.language != "sh":
+            (project / block.title).write_text(block.text)
+    for command in checking:
+        answer = typed(command, project)
+        if "conformance" in command:
+            assert answer == f"{command.split()[4]}: conforms on srresnet_tiny\n"
+    records = sorted((project / "results/runs").glob("*/run.json"))
+    assert len({file_sha256(path.with_name("weights.safetensors")) for path in records}) == 8
+    specs = [json.loads(path.read_text())["spec"] for path in records]
+    assert sum(spec["training"].get("optimizer") == "adamw" for spec in specs) == 1
+    with (project / "reports/kinds/tables/main.csv").open() as stream:
+        methods = {row["method"] for row in csv.DictReader(stream)}
+    assert methods == {"bicubic", "baseline", "decayed", *FILES}
+    assert not any((ROOT / "harness" / "regularizers" / f"{name}.py").exists() for name in FILES)

@@ -16,7 +16,7 @@ rule train_run:
         seed=r"\d+",
         hash="[0-9a-f]{8}",
     conda:
-        "../../environment.yml"
+        experiment.environment
     threads: experiment.training.threads
     resources:
         gpu=experiment.gpus,

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.eval_frame import is_dynamo_supported
 
 from harness.foundation.errors import HarnessError
 from harness.networks.compiled import compile_network
 from harness.networks.tape import Tape
-from harness.regularizers.conformance import effects
+from harness.regularizers.conformance import effects, places
 from harness.regularizers.conformance.networks import trial_network
 from harness.regularizers.conformance.trial import ITERATIONS, MOMENTS, SEED, Case, Trial, same
 
 _LATER = 30
 _SUBSETS = ((0, 1), (2,), (0, 2, 3))  # ground truths: no reversal, shift or swap of four maps each onto itself
 _ROUNDING = 1e-5  # of the largest value: batches of another size are summed in another order
+_COMPILE = "keep Python state out of hooks, or say compile_safe = False"
 _NOISE = 1e-2  # of the largest change that the regularizer makes
 
 
@@ -155,8 +157,14 @@ def _plain_bf16(case: Case, trial: Trial) -> torch.dtype:
     return output.dtype
 
 
+def compilation_is_checked(case: Case) -> bool:
+    """Whether hooks are traced with the network: where they may be compiled, and Python and network let it be done."""
+    traceable = "srresnet" in case.network.path  # others take seconds, and BasicSR's SwinIR is not traceable as a whole
+    return case.regularizer.compile_safe and traceable and is_dynamo_supported()
+
+
 def _compiles(case: Case) -> Iterator[str]:
-    if "srresnet" not in case.network.path:  # tracing takes seconds, and BasicSR's SwinIR is not traceable as a whole
+    if not compilation_is_checked(case):
         return
     torch._dynamo.reset()  # what this process compiled before counts towards a limit
     eager, traced = Trial(case), Trial(case)
@@ -164,12 +172,21 @@ def _compiles(case: Case) -> Iterator[str]:
         one.step(1)  # as training does: the first pass is not compiled, and may make buffers
     network = compile_network(traced.network, backend="eager", fullgraph=True)
     for iteration in (1, 2, ITERATIONS):
-        if not same(eager.step(iteration), traced.step(iteration, network=network)):
-            yield "compiled, the network computes something else; keep Python state out of hooks"
+        try:
+            traced_step = traced.step(iteration, network=network)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            place = places.of_error(case.regularizer, error)
+            reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+            yield f"the hooks cannot be compiled ({', '.join(filter(None, [reason, place]))}); {_COMPILE}"
+            return
+        if not same(eager.step(iteration), traced_step):
+            yield f"compiled, the network computes something else; {_COMPILE}"
             return
 
 
 def _compiles_to_machine_code(case: Case) -> Iterator[str]:
+    if not case.regularizer.compile_safe:
+        return
     eager, traced = Trial(case), Trial(case)
     for trial in (eager, traced):
         trial.step(1)
@@ -177,7 +194,7 @@ def _compiles_to_machine_code(case: Case) -> Iterator[str]:
     for iteration in (1, _LATER):
         one, other = eager.step(iteration), traced.step(iteration, network=network)
         if not torch.allclose(one.output, other.output, atol=1e-4):
-            yield "compiled to machine code, the network's output differs; keep Python state out of hooks"
+            yield f"compiled to machine code, the network's output differs; {_COMPILE}"
             return
 
 
@@ -190,7 +207,12 @@ def _can_be_captured(case: Case) -> Iterator[str]:
         one.step(1)  # as training does: the first pass is not captured, and may make buffers
     plain.step(2)
     trial.prepare(2)
-    tape.capture(lambda: steps.append(trial.compute()))
+    try:
+        tape.capture(lambda: steps.append(trial.compute()))
+    except RuntimeError as error:
+        told = ", ".join(filter(None, [str(error).split("\n")[0], places.of_error(case.regularizer, error)]))
+        yield f"the step cannot be captured ({told}); keep values on the device, or leave graph_safe at False"
+        return
     for iteration in (_LATER, ITERATIONS):
         trial.prepare(iteration)
         tape.replay()

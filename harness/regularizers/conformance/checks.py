@@ -15,7 +15,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.yamlfile import StrictModel, validate
 from harness.regularizers.base import Regularizer
 from harness.regularizers.conformance import places
-from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH
+from harness.regularizers.conformance.behaviour import CHECKS, THOROUGH, compilation_is_checked
 from harness.regularizers.conformance.class_checks import CLASS_CHECKS
 from harness.regularizers.conformance.hooks import hooks_keep_their_promises
 from harness.regularizers.conformance.networks import fitting, small_networks
@@ -82,6 +82,11 @@ def _roles(regularizer: type[Regularizer], options: StrictModel) -> frozenset[st
         return regularizer(options).roles
     except Exception:
         return None
+
+
+def compilation_checked(regularizer: type[Regularizer], networks: Mapping[str, NetworkSpec]) -> bool:
+    """Whether :func:`check` traces the regularizer's hooks on any of the networks, as torch.compile would."""
+    return any(compilation_is_checked(Case(regularizer, regularizer.Options(), one)) for one in networks.values())
 
 
 def _guarded(each: Callable[[Case], Iterator[str]], case: Case) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.experiment.defaults import foregone
 from harness.reporting.rows.compared import Study
 from harness.reporting.rows.run_records import Key, Records
 
@@ -21,11 +22,13 @@ def costs(study: Study, records: Records) -> pd.DataFrame:
     Columns: network, method, runs, seconds, relative (to the baseline's seconds), images (degraded images seen),
     images_per_second, memory (bytes), energy (joules; NaN if not measured), devices, heldout (final held-out L1) and
     heldout_equal: held-out L1 when as much time had passed as the baseline's whole training took (the last
-    measurement before; the learning rate is then not at its end, which favours cheaper methods).
+    measurement before; the learning rate is then not at its end, which favours cheaper methods), and without: what made
+    the baseline's training quicker and not this one's, such as ``CUDA graph``, or "".
     """
     rows = []
     for network in study.networks:
         base = _seconds(records, network, study.baseline)
+        of_baseline = [doc for key, doc in records.documents.items() if key[:2] == (network, study.baseline)]
         for method in study.methods_of(network):
             keys = [key for key in records.documents if key[:2] == (network, method)]
             found = [records.documents[key] for key in keys]
@@ -35,8 +38,22 @@ def costs(study: Study, records: Records) -> pd.DataFrame:
                 rows[-1]["heldout_equal"] = float(
                     np.mean([_heldout_equal(records, key, study.baseline) for key in keys])
                 )
+                rows[-1]["without"] = _foregone(found, of_baseline)
     names = ["network", "method", "runs", "seconds", "relative", "images", "images_per_second", "memory", "energy"]
-    return pd.DataFrame(rows, columns=[*names, "devices", "heldout", "heldout_equal"])
+    return pd.DataFrame(rows, columns=[*names, "devices", "heldout", "heldout_equal", "without"])
+
+
+def _foregone(documents: list[dict[str, Any]], of_baseline: list[dict[str, Any]]) -> str:
+    """Return what any training of the baseline had and any of these had not."""
+    pairs = [(_computed(one), _computed(base)) for one in documents for base in of_baseline]
+    return " and ".join(sorted({lacking for pair in pairs if (lacking := foregone(*pair))}))
+
+
+def _computed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a training as it ran: a CUDA graph that was asked for may have been refused."""
+    training: dict[str, Any] = document["spec"]["training"]
+    refused = any(session.get("cuda_graph") == "refused" for session in document.get("sessions", ()))
+    return {**training, "cuda_graph": False} if refused else training
 
 
 def _seconds(records: Records, network: str, method: str) -> float:

@@ -18,8 +18,10 @@ from harness.reporting.rows.compared import AVERAGE, Study
 from harness.reporting.rows.labels import MetricLabel, metric_label
 from harness.reporting.rows.metric_rows import Block
 from harness.reporting.rows.run_records import Records
+from harness.reporting.statistics.costs import costs
 from harness.reporting.statistics.paired import LEVEL
 from harness.reporting.statistics.summary import summarize_blocks
+from harness.reporting.tables.cost import slower_by_implementation
 from harness.reporting.tables.formats import PlainTable
 
 
@@ -105,6 +107,7 @@ def equal_cost_table(laid_out: Sequence[Block], summary: pd.DataFrame, study: St
         f"relative to {study.baseline}'s, as measured on the machines named beside the cost of training. Baselines of "
         "other lengths (baseline_x125, ...) take part if the experiment names them."
     )
+    caption += "".join(f" {sentence}" for sentence in slower_by_implementation(costs(study, records), study))
     return PlainTable("equal_cost", caption, (*header, f"at equal cost{unit}"), tuple(rows), frozenset({2, 3, 5, 6}))
 
 

@@ -10,6 +10,7 @@ from harness.datasets.catalogue import find_entry
 from harness.datasets.resolve import missing
 from harness.evaluation.weight_files import WEIGHT_FILES, missing_weights
 from harness.experiment import Experiment, Run
+from harness.experiment.defaults import foregone
 from harness.foundation import layout
 from harness.foundation.devices import gpu_names
 from harness.foundation.files import existing
@@ -161,6 +162,7 @@ def _training(
         total += hours
         source = f"mean of {rate.runs} runs here" if rate.runs else "measured now"
         yield f"{head}: {_number(hours)} {unit} at {rate.images_per_second:.1f} images/s ({source})"
+    yield from _slower(experiment, groups)
     rest = f", and {unknown} runs of unknown length" if unknown else ""
     yield f"together {_number(total)} {unit}{rest}" if total else f"together unknown ({unknown} runs)"
     if unknown and experiment.needs_gpu and not gpu_names():
@@ -169,6 +171,16 @@ def _training(
         yield f"measure what is unknown with `python -m harness plan --measure {experiment.path}`"
     if experiment.needs_gpu and experiment.file.runs_per_gpu > 1:
         yield f"counted as if each run had its GPU alone; {experiment.file.runs_per_gpu} will share one"
+
+
+def _slower(experiment: Experiment, groups: Mapping[tuple[str, str], list[Training]]) -> Iterator[str]:
+    """Name what trains without something that makes its baseline quicker."""
+    of_baseline = {run.network: run for run in experiment.runs if run.variant == experiment.file.baseline}
+    for (network, variant), runs in groups.items():
+        if network in of_baseline:
+            own, base = (run.spec.training.model_dump() for run in (runs[0].like, of_baseline[network]))
+            if lacking := foregone(own, base):
+                yield f"{network} {variant}: without the {lacking} that the baseline gets: slower for that alone"
 
 
 def _arithmetic(experiment: Experiment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -312,3 +313,19 @@ def test_ranks_are_shares_that_add_up(plain: Written) -> None:
     shares = table[[name for name in table.columns if name.startswith("rank_")]].to_numpy()
     np.testing.assert_allclose(shares.sum(1), 1)
     assert (table[table["method"] == "bicubic"]["mean_rank"] > 4.9).all()
+
+
+def test_a_time_that_is_the_implementations_is_called_so(plain: Written, tmp_path: Path) -> None:
+    """Neither a graph that a regularizer could not have nor one that was refused goes by in silence."""
+    runs = shutil.copytree(plain.runs, tmp_path / "runs")
+    for path in runs.glob("*/run.json"):
+        record = json.loads(path.read_text())
+        record["spec"]["training"]["cuda_graph"] = ".adaptive_dropout." not in path.parent.name
+        refused = ".dropout." in path.parent.name
+        record["sessions"] = [{"cuda_graph": "captured"}, {"cuda_graph": "refused" if refused else "captured"}]
+        path.write_text(json.dumps(record))
+    write_tables(plain.metrics, plain.study, runs, tmp_path / "tables")
+    for name in ("cost", "equal_cost"):
+        text = " ".join((tmp_path / "tables" / f"{name}.md").read_text().split())
+        said = re.findall(r"(\w+): trained without the CUDA graph that baseline had, so its time is that of this", text)
+        assert sorted(set(said)) == ["adaptive_dropout", "dropout"], name

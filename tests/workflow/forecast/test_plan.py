@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,19 @@ def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     assert total_space(demo) == shared.size
     assert spaces(demo, demo.runs, NOTHING)[3].unknown == ("srresnet_tiny",)
     assert spaces(demo, demo.runs[:1], NOTHING)[2].size == 0, "a single arm shares nothing"
+
+
+def test_what_trains_without_the_graph_of_the_baseline_is_named(
+    demo: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.regularizers.simple_align import SimpleAlign
+
+    on_cuda = Path("mine.yaml")
+    on_cuda.write_text(re.sub(r"device: cpu", "device: cuda", DEMO.read_text()))
+    assert "slower for that alone" not in text(load_experiment(on_cuda))
+    monkeypatch.setattr(SimpleAlign, "graph_safe", False)
+    said = [line.strip() for line in text(load_experiment(on_cuda)).splitlines() if "slower for that alone" in line]
+    assert said == [
+        f"srresnet_tiny {name}: without the CUDA graph that the baseline gets: slower for that alone"
+        for name in ("two_views", "simple_align")
+    ]
