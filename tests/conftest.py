@@ -11,6 +11,7 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -26,6 +27,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("harness", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile("harness")
+
+
+@pytest.fixture
+def hangups_count() -> Iterator[None]:
+    """Let SIGHUP end a process where the tests themselves run under nohup, which children inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def shared_data() -> Path | None:

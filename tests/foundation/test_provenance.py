@@ -56,6 +56,10 @@ ON_CUDA = {f"foundation/{name}.py" for name in ("philox", "philox_triton", "quan
 """Noise of pixels in training on a GPU; the other stages draw on the host."""
 
 
+DRAWN = {"datasets/sub_images.py"}
+"""How often a packed image is drawn in training; its pack is the same."""
+
+
 def names(stage: str) -> set[str]:
     return {path.relative_to(PACKAGE).as_posix() for path in stage_modules(stage)}
 
@@ -88,10 +92,11 @@ def test_what_a_stage_imports_decides_its_result_or_is_named_here(stage: str) ->
             reached.add(module)
             waiting += graph[module]
     there = {files[module].relative_to(PACKAGE).as_posix() for module in reached}
-    named = set(NO_RESULT) | (CHECKED_IMAGES | SPECS if stage != "pack" else CHECKED_IMAGES)
+    named = set(NO_RESULT) | CHECKED_IMAGES | (DRAWN if stage == "pack" else SPECS)
     assert there - names(stage) <= (named if stage == "train" else named | ON_CUDA)
     if stage == "train":
-        assert "spec.py" in names(stage)
+        assert {"spec.py", *DRAWN} <= names(stage)
+        assert names("degrade") >= DRAWN
 
 
 def test_stages_are_apart() -> None:

@@ -12,6 +12,8 @@ import termios
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.foundation import layout
 from tests.bad_inputs.case import BASE
 from tests.conftest import ROOT
@@ -24,6 +26,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "harness", *arguments]
 
 
+@pytest.mark.usefixtures("hangups_count")
 def test_a_closed_terminal_loses_nothing(tmp_path: Path) -> None:
     settings = {"iterations: 4": "iterations: 100000", "heldout_every: 4": "heldout_every: 100000"}
     text = BASE

@@ -112,6 +112,7 @@ def test_averaged_or_raw_weights_are_handed_over(packs: Path, tmp_path: Path) ->
     assert not torch.equal(averaged["conv_last.weight"], raw["conv_last.weight"])
 
 
+@pytest.mark.usefixtures("hangups_count")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_saves_the_state_and_the_next_call_goes_on(
     packs: Path,
