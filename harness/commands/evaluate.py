@@ -142,7 +142,7 @@ class _Setting:
 
 
 def _evaluate_file(options: Mapping[str, Any]) -> None:
-    """Measure a weight file, print its means, and write its rows if an output is named."""
+    """Measure a weight file, print its means above those of a control, and write its rows if an output is named."""
     from harness.experiment.direct_evaluation import prepare
 
     setting = _setting(options)
@@ -163,8 +163,9 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
             "CUDA_VISIBLE_DEVICES, or give --device cpu"
         )
     with lease(1 if setting.device == "cuda" else 0, setting.runs_per_gpu):
-        from harness.evaluation.evaluate import write_metrics
+        from harness.evaluation.evaluate import evaluate_reference, write_metrics
         from harness.evaluation.external import evaluate_external
+        from harness.evaluation.passes import shown
         from harness.reporting.tables.terminal import means_table
 
         folder = layout.benchmarks(spec.scale)
@@ -173,10 +174,16 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
         )
         if output is not None:
             write_metrics(rows, output)
+        control = "bicubic" if spec.scale > 1 else "input"
+        controls = evaluate_reference(control, spec.sets, folder, spec.scale, setting.weights_root)
     print(f"{model.name}: {model.describe()}")
-    for name, own in rows.groupby("network", sort=False) if model.passes else [("", rows)]:
-        if "test seed" not in str(name):
-            print("\n" + means_table(own, f"{model.name} on {name}" if name else model.name).markdown(), end="")
+    tables = {model.name: rows}
+    if model.passes:
+        names = [way.name for way in shown(model.network, model.passes)]
+        tables = {f"{model.name} on {name}": rows[rows["network"] == name] for name in names}
+    tables[f"{control}, the control: nothing is learned"] = controls
+    for title, own in tables.items():
+        print("\n" + means_table(own, title).markdown(), end="")
     if not (rows["status"] == "ok").any():
         raise HarnessError(f"evaluate --weights {options['weights']}: nothing could be measured; the log says why")
 

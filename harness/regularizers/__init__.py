@@ -32,6 +32,7 @@ from harness.regularizers.base import (
     TeacherRun,
     global_batch,
     mean_over_processes,
+    needed_roles,
     process_count,
     teacher_option,
 )
@@ -194,11 +195,8 @@ def without_unused_teacher(spec: RegularizerSpec) -> RegularizerSpec:
 
 
 def roles(spec: RegularizerSpec) -> frozenset[str] | None:
-    """Return the roles of taps that the regularizer needs with its options; None stands for all."""
-    regularizer = build_regularizer(spec)
-    if regularizer.roles is None:
-        return None
-    return regularizer.roles | ({"features"} if regularizer.uses_features else frozenset())
+    """Return the roles of taps that the regularizer needs with its options; None stands for all but attention."""
+    return needed_roles(build_regularizer(spec))
 
 
 def views(name: str, options: dict[str, Any]) -> int:

@@ -256,6 +256,13 @@ class Regularizer:
         self._handles.clear()
 
 
+def needed_roles(regularizer: Regularizer) -> frozenset[str] | None:
+    """Return the roles that it acts at and the one that its penalty compares; None stands for all but attention."""
+    if regularizer.roles is None:
+        return None
+    return regularizer.roles | ({"features"} if regularizer.uses_features else frozenset())
+
+
 def process_count() -> int:
     """Return the number of processes that share the batch."""
     import torch.distributed as dist

@@ -30,9 +30,9 @@ from harness.foundation.yamlfile import load_mapping, validate
 from harness.networks.teacher import Teacher
 from harness.regularizers import load_regularizer
 from harness.regularizers.attached import Attached
-from harness.regularizers.base import Regularizer, process_count, teacher_option
+from harness.regularizers.base import Regularizer, needed_roles, process_count, teacher_option
 from harness.regularizers.batch import Batch
-from harness.spec import NetworkEntry
+from harness.spec import NetworkEntry, NetworkSpec
 
 __all__ = ["Batch", "HarnessError", "Regularized"]
 
@@ -85,7 +85,7 @@ class Regularized:
         self._check_sizes(batch_size)
         self._rows = range(batch_size)
         self._draws = self._of(0)
-        shown = _shown(_taps_of(taps), self.regularizer)
+        shown = _network_spec(network, taps).showing(needed_roles(self.regularizer)).taps
         self._attached = Attached(
             network,
             shown,
@@ -200,10 +200,11 @@ class Regularized:
             raise HarnessError(f"regularizer {self._name}: the network is in eval(), where nothing acts; call train()")
 
 
-def _taps_of(taps: str | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+def _network_spec(network: nn.Module, taps: str | Mapping[str, Sequence[str]]) -> NetworkSpec:
+    """Return the entry of the catalogue whose taps are named, or one for these taps of the network."""
     if not isinstance(taps, str):
-        return taps
-
+        named = {role: tuple(listed) for role, listed in taps.items()}
+        return NetworkSpec(path=f"{type(network).__module__}:{type(network).__name__}", taps=named)
     networks = with_own(
         load_mapping(ROOT / "configs" / _CATALOGUE, NetworkEntry, "network"),
         _CATALOGUE,
@@ -212,12 +213,4 @@ def _taps_of(taps: str | Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[s
     if taps not in networks:
         known = ", ".join(sorted(networks))
         raise HarnessError(f"configs/{_CATALOGUE}: {taps!r}: no such network; there are: {known}; or give taps by role")
-    return networks[taps].network.taps
-
-
-def _shown(taps: Mapping[str, Sequence[str]], regularizer: Regularizer) -> Mapping[str, Sequence[str]]:
-    """Return the taps of the roles that the regularizer says it needs, as in the spec of a run."""
-    if regularizer.roles is None:
-        return taps
-    needed = {*regularizer.roles, *(["features"] if regularizer.uses_features else [])}
-    return {role: listed for role, listed in taps.items() if role in needed}
+    return networks[taps].network

@@ -77,7 +77,9 @@ def test_a_file_on_the_sets_of_an_experiment(place: Path, capsys: pytest.Capture
     here = {"datasets": None, "degradations": None, "experiment": experiment}
     call(**here, generate=True, output=Path("rows.parquet"))
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| embedded_test")]
-    assert [line.split("|")[2].strip() for line in table] == ["clean", "blur + noise + JPEG"]
+    assert [line.split("|")[2].strip() for line in table] == ["clean", "blur + noise + JPEG"] * 2, "a control below"
+    clean = [float(line.split("|")[4]) for line in table if "| clean" in line]
+    assert clean[0] != clean[1] == 25.12, "bicubic's, as in the demo's tables"
     evaluate(experiment, external="theirs")
     loaded = load_experiment(experiment)
     (model,) = loaded.externals

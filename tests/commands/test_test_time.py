@@ -70,4 +70,12 @@ def test_single_passes_and_means_stand_in_the_tables(
     assert table["test seeds"].tolist() == [2, 2]
     assert table["value"][1] > table["value"][0] + 0.5
     assert (table["std over test seeds"] > 0).all()
+
+    capsys.readouterr()
+    (weights,) = Path("results/runs").glob("noisy.*/weights.safetensors")
+    given = ("--weights", str(weights), "--network", "noisy", "--datasets", "embedded_test", "--degradations", "clean")
+    assert call("evaluate", *given) == 0
+    printed = capsys.readouterr().out
+    titles = [line.partition(":")[0] for line in printed.splitlines() if line.endswith("means over images.")]
+    assert titles == ["weights on noisy (1 pass)", "weights on noisy (4 passes)", "bicubic, the control"]
     sys.modules.pop("own_noisy", None)

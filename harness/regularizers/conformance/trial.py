@@ -17,7 +17,7 @@ from harness.networks.chance import use_draws
 from harness.networks.teacher import Teacher
 from harness.regularizers import load_regularizer
 from harness.regularizers.attached import Attached, Passed
-from harness.regularizers.base import Regularizer, teacher_option
+from harness.regularizers.base import Regularizer, needed_roles, teacher_option
 from harness.regularizers.conformance.batches import GROUND_TRUTHS, TrialBatches
 from harness.regularizers.conformance.networks import small_networks, trial_images, trial_network
 from harness.spec import NetworkSpec
@@ -48,9 +48,7 @@ class Case:
     @property
     def shown(self) -> NetworkSpec:
         """The network with the roles of taps that the regularizer says it needs, as in the spec of a run."""
-        regularizer = self.regularizer(self.options)
-        features = {"features"} if regularizer.uses_features else frozenset[str]()
-        return self.network.showing(None if regularizer.roles is None else regularizer.roles | features)
+        return self.network.showing(needed_roles(self.regularizer(self.options)))
 
     def rows(self, truths: Sequence[int]) -> list[int]:
         """Return the rows of all views of some ground truths, the views one after the other."""

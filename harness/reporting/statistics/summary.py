@@ -94,7 +94,7 @@ def _primary_column(found: Sequence[Column], study: Study) -> tuple[str, str]:
 
 
 def _groups(block: Block, column: Column, cells: list[dict[str, Any]], study: Study, *, claims: bool) -> list[Group]:
-    """List the comparisons of one column: every method with the baseline, and every other one with the best."""
+    """List the comparisons of one column: all methods with the baseline, with the best, and with the second best."""
     usable = [index for index, cell in enumerate(cells) if cell["state"] in COMPARED]
     trained = [method not in study.seedless for method in block.methods]
     primary = [claims and method in study.primary_methods for method in block.methods]
