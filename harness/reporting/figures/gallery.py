@@ -30,8 +30,9 @@ class Case:
     """One image to show and why.
 
     Attributes:
-        reason: "largest gain over baseline", "median gain over baseline" or "largest loss against baseline" (or
-            "smallest gain over baseline", if all gain); the baseline by its name.
+        reason: "largest gain over baseline" (or "smallest loss against baseline", if none gains), "median difference to
+            baseline" or "largest loss against baseline" (or "smallest gain over baseline", if all gain); the baseline
+            by its name.
         gain: mean over trained methods and seeds (those with values) of the difference to the baseline, positive is
             better.
         scores: per method the metric's mean over seeds on this image.
@@ -82,8 +83,9 @@ def _cases(block: Block, study: Study) -> list[Case]:
         return []
     found.sort()
     name = method_label(study.baseline)
+    high = f"largest gain over {name}" if found[-1][0] > 0 else f"smallest loss against {name}"
     low = f"largest loss against {name}" if found[0][0] < 0 else f"smallest gain over {name}"
-    picks = {f"largest gain over {name}": found[-1], f"median gain over {name}": found[len(found) // 2], low: found[0]}
+    picks = {high: found[-1], f"median difference to {name}": found[len(found) // 2], low: found[0]}
     cases = []
     for reason, (gain, dataset, degradation, index) in picks.items():
         scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)

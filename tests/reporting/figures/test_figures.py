@@ -94,6 +94,20 @@ def test_one_method_one_set_one_degradation_can_be_drawn(tmp_path: Path) -> None
     assert all(path.stat().st_size > 0 for path in drawn)
 
 
+def test_no_loss_is_called_a_gain(plain: Written) -> None:
+    study = plain.study
+    found = [block for block in blocks(load(plain.metrics), study) if block.metric == "psnr_rgb"]
+    for block in found:
+        base = block.methods.index(study.baseline)
+        for values in block.values.values():
+            own = values[base].copy()
+            values[:] = own - np.linspace(0.02, 1, values.shape[2])
+            values[base] = own
+    reasons = [case.reason for case in gallery.choose_cases(found, study, "psnr_rgb")][:3]
+    kinds = ("smallest loss against", "median difference to", "largest loss against")
+    assert reasons == [f"{kind} {study.baseline}" for kind in kinds]
+
+
 def test_gallery_cases_follow_their_rule(plain: Written) -> None:
     cases = gallery.choose_cases(blocks(load(plain.metrics), plain.study), plain.study, "psnr_rgb")
     assert [case.reason.split()[0] for case in cases] == ["largest", "median", cases[2].reason.split()[0]]
