@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.datasets.catalogue import load_catalogue
+from harness.degradations.spec import SecondOrderSpec
 from harness.evaluation.passes import Shown
 from harness.reporting.rows.compared import REAL, EvaluationSet, Study
 from harness.reporting.rows.labels import compares, degradation_label, metric_label
@@ -109,7 +110,24 @@ def _degradation(spec: dict[str, Any]) -> str:
         low, high = spec["sigma"]
         strength = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         return f"white Gaussian noise of standard deviation {strength}, clipped and rounded to 8 bit"
-    return "second order (Real-ESRGAN); all parameters are in the spec below"
+    released = SecondOrderSpec().model_dump(mode="json")
+    if all(spec.get(stage) == released[stage] for stage in ("first", "second")):
+        return "second order, in the ranges of Real-ESRGAN's release; all parameters are in the spec below"
+    stages = "; then ".join(_stage(spec[stage]) for stage in ("first", "second"))
+    return f"Real-ESRGAN's second-order pipeline in other ranges: {stages}; all parameters are in the spec below"
+
+
+def _stage(stage: dict[str, Any]) -> str:
+    blurred, gaussian = stage["blur_probability"], stage["gaussian_probability"]
+    blur = f"blur of sigma {_span(stage['sigma'])} (p {blurred:g})" if blurred else "no blur"
+    noise = f"Gaussian noise of {_span(stage['gaussian_sigma'])} levels"
+    if gaussian < 1:
+        noise += f" (p {gaussian:g}), else Poisson noise of scale {_span(stage['poisson_scale'])}"
+    return f"{blur}, {noise}, JPEG {_span(stage['jpeg_quality'])}"
+
+
+def _span(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:g} to {bounds[1]:g}"
 
 
 def _methods(records: Records) -> list[Fact]:
