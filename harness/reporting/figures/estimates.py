@@ -108,7 +108,7 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
             axis.set_yticks(range(len(methods)), [method_label(method) for method in methods])
             axis.set_ylim(len(methods) - 0.5, -0.5)
             axis.set_xlim(0, 1)
-            axis.set_xlabel("share of bootstrap draws" + ("" if scope == AVERAGE else f", {drawable(scope)}"))
+            axis.set_xlabel("share of bootstrap draws" + ("" if scope == AVERAGE else f",\n{drawable(scope)}"))
             axis.tick_params(axis="y", length=0)
             if len(networks) > 1:
                 axis.set_title(network, loc="left")

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from harness.foundation.images import read_rgb
+from harness.reporting.figures import estimates
 from harness.reporting.figures.build import write_figures
 from harness.reporting.figures.style import MethodStyle, legend_above, styled
 from harness.reporting.files import figure_names
@@ -40,6 +43,22 @@ def test_a_legend_fits_its_figure_and_leaves_the_axes_their_room(count: int) -> 
         assert len(figure.legends) == 1
         assert axis.get_window_extent().height > 100
         assert not box.overlaps(axis.get_window_extent())
+
+
+def test_the_ranks_of_long_names_leave_room_for_the_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("baseline", *(f"empirical_centroid_input_unchanged{index}" for index in range(25)))
+    study = synthetic.study(datasets=("embedded_test",), methods=names)
+    inside: list[bool] = []
+
+    def look(figure: Figure, folder: Path, name: str) -> list[Path]:
+        figure.draw_without_rendering()
+        inside.extend(axis.xaxis.label.get_window_extent().x1 <= figure.bbox.x1 for axis in figure.axes)
+        return []
+
+    monkeypatch.setattr(estimates, "save", look)
+    estimates.rank_bars(pd.DataFrame(), study, "psnr_rgb", tmp_path)
+    assert inside
+    assert all(inside)
 
 
 @pytest.mark.slow
