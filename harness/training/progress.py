@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from tqdm import tqdm
@@ -83,6 +84,7 @@ class Progress:
             yield
         except OSError:
             self._shown, self._bar = False, None
+            _drop_what_is_closed()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,3 +92,15 @@ class Progress:
         if self._bar is not None:
             with self._unless_closed():
                 self._bar.close()
+
+
+def _drop_what_is_closed() -> None:
+    """Point streams that nobody reads any more to nowhere: what is left in them would change the exit status to 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):  # a stream without a descriptor
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)

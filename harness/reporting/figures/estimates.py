@@ -84,9 +84,11 @@ def rank_bars(ranks: pd.DataFrame, study: Study, metric: str, folder: Path, name
     sets = [item for item in study.sets if metric in item.metrics and item.degradation != REAL]
     datasets = list(dict.fromkeys(item.dataset for item in sets)) or [REAL]
     scope = AVERAGE if len(datasets) > 1 else datasets[0]
-    with styled(COLUMN * min(len(networks), 2), 0.75 + 0.24 * most * -(-len(networks) // 2)) as figure:
-        across = min(len(networks), 2)
-        axes = figure.subplots(-(-len(networks) // across), across, squeeze=False)
+    across = min(len(networks), 2)
+    deep = -(-len(networks) // across)
+    below = 0.15 * (scope != AVERAGE)  # the second line of the label
+    with styled(COLUMN * across, 0.75 + (0.24 * most + below) * deep) as figure:
+        axes = figure.subplots(deep, across, squeeze=False)
         for axis in axes.flat[len(networks) :]:
             axis.set_visible(False)
         shades = [str(value) for value in np.linspace(0.15, 0.92, most)]
