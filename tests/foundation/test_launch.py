@@ -21,6 +21,7 @@ RUN = "srresnet_tiny.baseline.s0"
 @pytest.mark.slow
 @pytest.mark.usefixtures("hangups_count")
 @pytest.mark.parametrize("nohup", [False, True], ids=["hangup", "nohup"])
+@pytest.mark.thorough
 def test_a_closed_terminal_and_two_processes(tmp_path: Path, nohup: bool) -> None:
     text = BASE
     for old, new in SETTINGS.items():

@@ -137,6 +137,7 @@ def test_a_network_without_attention_is_refused_in_one_line(capsys: pytest.Captu
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_conformance_leaves_out_networks_without_attention_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     limits = "compilation not checked; not on srresnet_small, rrdb_small, without its roles"
     expected = f"{HIDE}: conforms on swinir_small; {limits}\n"

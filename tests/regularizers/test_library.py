@@ -284,6 +284,7 @@ def test_a_step_in_a_repl(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_every_page_can_be_imported_first_and_basicsr_after_all(tmp_path: Path) -> None:
     """Each page first, the others after it: forks of an interpreter that holds only torch."""
     orders = [[*FACES[place:], *FACES[:place]] for place in range(len(FACES))]

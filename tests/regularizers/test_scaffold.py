@@ -14,6 +14,7 @@ from harness.regularizers.scaffold import new_regularizer
 from tests.conftest import ROOT
 
 
+@pytest.mark.thorough
 def test_what_is_written_conforms(tmp_path: Path) -> None:
     new = new_regularizer("feature_noise", tmp_path)
     module_file, rule = new.module, new.rule

@@ -16,7 +16,7 @@ from harness.foundation.images import Pixels, encode_png
 from tests.reporting.html_check import problems
 from tests.workflow.conftest import DEMO, Checkout, environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 LOCAL = """
 two_cameras: {{kind: real_paired, folder: pairs, pattern: "HR/{{name}}", low: "LR/{{name}}", licence: mine}}

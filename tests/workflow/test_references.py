@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.conftest import DEMO, Checkout
 from tests.workflow.test_changes import REPORTING
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 WARNING = "Warning: on srresnet_small, baseline ("
 

@@ -11,7 +11,7 @@ from harness.reporting.files import tuning_files
 from harness.spec import TRIAL_SEEDS
 from tests.workflow.conftest import DEMO, Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 SECTION = "tuning: {trials: 2, iterations: 0.4, on: heldout}\nevaluation:"
 CHOSEN = "results/demo/tuning/chosen.json"

@@ -80,6 +80,7 @@ def test_the_pages_python_is_short_and_in_the_format_that_lint_asks_for(fresh: C
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_pages_regularizers_conform(fresh: Checkout) -> None:
     for section, name in ((DROPBLOCK, "dropblock"), (TEACHER, "feature_hints")):
         follow(fresh, section)
@@ -89,6 +90,7 @@ def test_the_pages_regularizers_conform(fresh: Checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_tables_have_its_row_and_nothing_else_is_trained(finished: Checkout) -> None:
     follow(finished, DROPBLOCK)
     follow(finished, TEACHER)
