@@ -6,9 +6,6 @@ from its pack. With ``device="cpu"`` and small sizes the same code runs without 
 
 from __future__ import annotations
 
-import harness.foundation.compat  # noqa: F401
-
-# isort: split
 import gc
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from basicsr.data.realesrgan_dataset import RealESRGANDataset
 from torch.utils.data import DataLoader
 
+import harness.foundation.compat  # noqa: F401
 from benchmarks.degradation import synthetic_photographs
 from benchmarks.network import basicsr_step, harness_step, random_batch
-from benchmarks.reference import Reference
 from benchmarks.utilization import Sampler
 from harness.datasets.pack_files import PackedImage, PackInfo
 from harness.datasets.patches import Pack
@@ -66,6 +62,8 @@ def measure_reference(
 
     cuDNN may choose its fastest algorithms, TF32 among them, as BasicSR's training lets it.
     """
+    from benchmarks.reference import Reference  # here: the harness alone is timed without BasicSR, too
+
     forget()
     training = spec.training
     assert isinstance(training.degradation, SecondOrderSpec)
@@ -136,6 +134,8 @@ def write_photographs(folder: Path, images: int, side: int) -> Pack:
 
 def _loader(folder: Path, spec: SecondOrderSpec, batch: int, workers: int) -> Iterator[dict[str, Any]]:
     """Yield batches as BasicSR's train loader makes them: shuffled, pinned, workers that stay."""
+    from basicsr.data.realesrgan_dataset import RealESRGANDataset
+
     first, second = _stage(spec.first, ""), _stage(spec.second, "2")
     options = {
         "dataroot_gt": str(folder),

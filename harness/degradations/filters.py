@@ -10,8 +10,6 @@ from torch import Tensor
 
 from harness.degradations.strategy import strategy_of
 
-_STRIPS = 8
-
 
 def filter2d(images: Tensor, kernels: Tensor, largest: int | None = None) -> Tensor:
     """Correlate every image with its own kernel, borders reflected without repeating the edge pixel.
@@ -43,17 +41,18 @@ def filter2d(images: Tensor, kernels: Tensor, largest: int | None = None) -> Ten
 def filter2d_directly(images: Tensor, kernels: Tensor) -> Tensor:
     """Compute :func:`filter2d` as a grouped convolution; fast for small kernels.
 
-    Convolutions on CPUs work on eight channels at a time. So each plane is cut into eight horizontal strips that
-    overlap by the kernel, and the strips are the channels.
+    Convolutions on CPUs work on eight or sixteen channels at a time. So each plane is cut into as many horizontal
+    strips that overlap by the kernel, and the strips are the channels.
     """
     count, channels, height, width = images.shape
     side = kernels.shape[-1]
-    rows = -(-height // _STRIPS)
-    padded = F.pad(pad_reflected(images, side // 2), (0, 0, 0, rows * _STRIPS - height)).flatten(0, 1)
+    cuts = strategy_of(images.device).filter_strips
+    rows = -(-height // cuts)
+    padded = F.pad(pad_reflected(images, side // 2), (0, 0, 0, rows * cuts - height)).flatten(0, 1)
     strips = padded.unfold(1, rows + side - 1, rows).transpose(2, 3).reshape(1, -1, rows + side - 1, padded.shape[2])
-    weights = kernels.repeat_interleave(channels * _STRIPS, dim=0).unsqueeze(1)
+    weights = kernels.repeat_interleave(channels * cuts, dim=0).unsqueeze(1)
     filtered = F.conv2d(strips, weights, groups=strips.shape[1])
-    return filtered.view(count, channels, rows * _STRIPS, width)[:, :, :height]
+    return filtered.view(count, channels, rows * cuts, width)[:, :, :height]
 
 
 def filter2d_by_fft(images: Tensor, kernels: Tensor) -> Tensor:

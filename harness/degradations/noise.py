@@ -14,8 +14,8 @@ from torch import Tensor
 from harness.degradations.poisson import sample_counts
 from harness.degradations.strategy import strategy_of
 
-_LUMA = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale, which the reference uses
-_LEVELS = 256
+LUMA = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale, which the reference uses
+LEVELS = 256
 
 Sampler = Callable[[Tensor, Tensor], Tensor]
 """Makes counts from levels (N, C, H, W) uint8 and bits (N, 1, 1, 1): Poisson numbers of levels / 255 * 2 ** bits."""
@@ -64,7 +64,7 @@ def _levels(images: Tensor, gray: bool | Tensor) -> Tensor:
     source = images
     if gray is not False:
         red, green, blue = images.split(1, dim=1)
-        luma = (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
+        luma = (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
         source = luma if gray is True else torch.where(gray, luma, images)
     return (source * 255).round_().clamp_(0, 255).to(torch.uint8)
 
@@ -73,9 +73,9 @@ def _bits(levels: Tensor) -> Tensor:
     """Return the smallest b with 2 ** b at least the number of different levels of each image, (N, 1, 1, 1) int32."""
     flat = levels.flatten(1)
     if strategy_of(levels.device).count_with_bincount:
-        present = torch.stack([torch.bincount(image, minlength=_LEVELS) for image in flat]) > 0
+        present = torch.stack([torch.bincount(image, minlength=LEVELS) for image in flat]) > 0
     else:
-        present = torch.zeros(len(flat), _LEVELS, dtype=torch.bool, device=flat.device)
+        present = torch.zeros(len(flat), LEVELS, dtype=torch.bool, device=flat.device)
         present.scatter_(1, flat.long(), True)
     powers = 2 ** torch.arange(8, device=levels.device)
     return (present.sum(dim=1, keepdim=True) > powers).sum(dim=1, dtype=torch.int32).view(-1, 1, 1, 1)

@@ -63,4 +63,5 @@ def _band(inputs: int, outputs: int, factor: float | None, mode: str, device: to
         columns = F.interpolate(units, size=(outputs, 1), mode=mode)
     else:
         columns = F.interpolate(units, scale_factor=(factor, 1.0), mode=mode)
-    return Band.of(columns.view(inputs, outputs).T.contiguous(), device)
+    matrix = columns.view(inputs, outputs).T.contiguous().numpy()
+    return Band.of(matrix, device, strategy_of(device).band_block)

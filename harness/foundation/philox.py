@@ -13,8 +13,6 @@ in all bits: torch's operations on a CPU or on CUDA, and the Triton kernel.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.foundation.device_errors import device_problem
+from harness.foundation.kernels import by_kernel
 from harness.foundation.quantiles import FRACTION_BITS, INTEGER, SEGMENT_BITS, UNIFORM, quantiles
 
 _MASK = 0xFFFFFFFF
@@ -57,9 +55,14 @@ def _philox(out: Tensor, keys: Tensor, kind: int) -> None:
     """Carry :func:`fill` out: one kernel on CUDA where Triton is at hand, else torch's operations, with equal bits."""
     if not out.numel():
         return
-    if out.is_cuda and _with_triton(out, keys, kind):
-        return
-    by_torch(out, keys, kind)
+
+    def launch() -> None:
+        from harness.foundation.philox_triton import launch
+
+        launch(out, keys, kind)
+
+    if not (out.is_cuda and by_kernel("random numbers", launch)):
+        by_torch(out, keys, kind)
 
 
 @_philox.register_fake
@@ -102,25 +105,3 @@ def normal(words: Tensor) -> Tensor:
     c0, c1, c2 = (column.long()[segment] for column in quantiles(words.device))
     value = c0 + (((c1 + ((c2 * place) >> FRACTION_BITS)) * place) >> FRACTION_BITS)
     return torch.where(words > 0x7FFFFFFF, -value, value)
-
-
-_refused = False
-
-
-def _with_triton(out: Tensor, keys: Tensor, kind: int) -> bool:
-    """Fill by the kernel and return True; False where it cannot be had, which is said once."""
-    global _refused
-    if _refused or importlib.util.find_spec("triton") is None:
-        return False
-    try:
-        from harness.foundation.philox_triton import launch
-
-        launch(out, keys, kind)
-    except Exception as error:  # Triton's compiler raises what it likes; the same numbers come from torch
-        if device_problem(error):
-            raise
-        _refused = True
-        cause = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        print(f"random numbers: no Triton kernel ({cause[0]}); torch makes the same ones, slower", file=sys.stderr)
-        return False
-    return True

@@ -50,11 +50,12 @@ def _fill(keys, table, out, count, kind: tl.constexpr, block: tl.constexpr):  # 
     elif kind == _UNIFORM:
         tl.store(target, (words >> 8).to(tl.float32) * _UNIT, mask=inside)
     else:
-        tl.store(target, _normal(words, table).to(tl.float32) * _STEP, mask=inside)
+        tl.store(target, normal(words, table).to(tl.float32) * _STEP, mask=inside)
 
 
 @triton.jit
-def _normal(words, table):  # type: ignore[no-untyped-def]
+def normal(words, table):  # type: ignore[no-untyped-def]
+    """Return normal numbers in fixed point, int64, of words; ``table``: of the quantiles."""
     tail = ((words & 0x7FFFFFFF) << 1) + 1
     bits = tail.to(tl.float64).to(tl.int64, bitcast=True)
     segment = table + ((bits >> _TO_SEGMENT) - _FIRST)

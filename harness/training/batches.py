@@ -96,6 +96,8 @@ class BatchSource:
         """Do the host's part of a batch, a function of the iteration alone; another thread may do it ahead."""
         began = time.perf_counter()
         kept = self.kept.read(iteration) if self.kept else None
+        if kept is not None and self._device != "cpu":  # else the copies to the device would wait
+            kept = replace(kept, views=tuple(view.pin_memory() for view in kept.views))
         told = self._regularizer is not None and self._regularizer.uses_degradation
         planned = self._views if kept is None or told else 0
         recipe = prepare(self._pack, self._spec, iteration, self._spec.seed, self._rows, planned, self._device)

@@ -1,9 +1,9 @@
-"""Batches made ahead while a step computes: the host's part in a thread, the device's part on a side stream."""
+"""Batches made ahead while a step computes: in threads of the host, on a side stream of the device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import torch
 
 from harness.regularizers import Batch
 from harness.training.batches import BatchSource, Recipe
+from harness.training.graph import WARM_UP
 
 
 class Batches(Protocol):
@@ -31,9 +32,11 @@ class Prefetcher:
         source: without a pool, whose state would be ahead of the run's.
         device: where it makes batches; elsewhere than on CUDA, without a side stream.
         last: the last iteration of the run.
+        apart: also launch what the device makes in a thread of its own, but for the first batches, so that a step is
+            captured alone; by default on CUDA.
     """
 
-    def __init__(self, source: BatchSource, device: str, last: int) -> None:
+    def __init__(self, source: BatchSource, device: str, last: int, apart: bool | None = None) -> None:
         self._source = source
         self._last = last
         self._device = torch.device(device)
@@ -42,8 +45,11 @@ class Prefetcher:
             # Tensors that were made so far, such as images on the device, are read on the side stream from now on.
             self._side.wait_stream(torch.cuda.current_stream(self._device))
         self._worker = ThreadPoolExecutor(1, "prepare", initializer=self._choose_device)
+        launches = self._side is not None if apart is None else apart
+        self._maker = ThreadPoolExecutor(1, "make", initializer=self._choose_device) if launches else None
+        self._started = 0
         self._recipe: tuple[int, Future[Recipe]] | None = None
-        self._ready: tuple[int, Batch] | None = None
+        self._ready: tuple[int, Future[Batch]] | None = None
 
     def batch(self, iteration: int) -> Batch:
         """Return the batch of ``iteration`` for the current stream, and start on the next one.
@@ -52,19 +58,34 @@ class Prefetcher:
             HarnessError: as the source, for this iteration or the next one.
         """
         if self._ready is None or self._ready[0] != iteration:
-            self._ready = (iteration, self._make(iteration))
-        batch = self._ready[1]
+            if self._ready is not None:
+                wait([self._ready[1]])
+            self._ready = (iteration, self._done(iteration))
+        batch = self._ready[1].result()
         if self._side is not None:
             current = torch.cuda.current_stream(self._device)
             current.wait_stream(self._side)
             for tensor in (batch.lr, batch.target, *batch.degradation.values()):
                 tensor.record_stream(current)
-        self._ready = (iteration + 1, self._make(iteration + 1)) if iteration < self._last else None
+        self._ready = (iteration + 1, self._start(iteration + 1)) if iteration < self._last else None
         return batch
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
+        if self._maker is not None:
+            self._maker.shutdown(cancel_futures=True)
         self._worker.shutdown(cancel_futures=True)
+
+    def _start(self, iteration: int) -> Future[Batch]:
+        self._started += 1
+        if self._maker is None or self._started <= WARM_UP + 1:
+            return self._done(iteration)
+        return self._maker.submit(self._make, iteration)
+
+    def _done(self, iteration: int) -> Future[Batch]:
+        done: Future[Batch] = Future()
+        done.set_result(self._make(iteration))
+        return done
 
     def _make(self, iteration: int) -> Batch:
         if self._recipe is None or self._recipe[0] != iteration:

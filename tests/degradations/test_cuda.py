@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.degradations import jpeg, second_order
+from harness.degradations import jpeg
 from harness.degradations.filters import filter2d
 from harness.degradations.kernels import sinc_kernels
 from harness.degradations.noise import add_gaussian_noise, add_poisson_noise, poisson_sampler
@@ -17,7 +19,9 @@ from harness.degradations.resize import resize_by
 from harness.degradations.second_order import aligned_crop, degrade
 from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.usm import sharpen
-from harness.foundation.rng import Draws
+from harness.foundation import philox
+from harness.foundation.quantiles import KINDS
+from harness.foundation.rng import Draws, Kind
 
 pytestmark = pytest.mark.gpu
 
@@ -82,16 +86,20 @@ def test_jpeg() -> None:
 
 @pytest.mark.parametrize("shared", [{}, {"kinds_per": "batch"}, {"kinds_per": "batch", "gray_pattern": "batch"}])
 def test_whole_degradation_from_the_same_numbers(shared: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    # Torch's engines differ between devices: both sides get the CPU's numbers here.
+    # Torch's engine is the CPU's: both sides get the GPU's numbers here.
+    original = Draws.fill
+
+    def of_the_gpu(
+        draws: Draws, name: str, out: Tensor, kind: Kind, rows: Sequence[int | None] | None = None
+    ) -> Tensor:
+        if out.is_cuda:
+            return original(draws, name, out, kind, rows)
+        keys = draws.keys(name, draws.rows if rows is None else rows)
+        philox.by_torch(out, torch.from_numpy(philox.words_of(keys)), KINDS[kind])
+        return out
+
+    monkeypatch.setattr(Draws, "fill", of_the_gpu)
     spec = SPEC.model_copy(update=shared)
-    original = second_order._pixels
-
-    def from_the_cpu(images: Tensor, stage: object, members: object, draws: Draws, *rest: object) -> Tensor:
-        host = Draws(draws.seed, draws.iteration, draws.view, draws.rows, "cpu")
-        numbers: Tensor = original(images.cpu(), stage, members, host, *rest)  # type: ignore[arg-type]
-        return numbers.to(images.device)
-
-    monkeypatch.setattr(second_order, "_pixels", from_the_cpu)
     for iteration in range(6):
         target, lr = degrade(_images(), spec, 4, Draws(0, iteration, 0, range(4)))
         other_target, other_lr = degrade(_images().cuda(), spec, 4, Draws(0, iteration, 0, range(4), "cuda"))

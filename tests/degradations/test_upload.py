@@ -14,7 +14,7 @@ PARAMETERS = draw_parameters(SecondOrderSpec(), Draws(0, 0, 0, range(6)))
 
 
 def test_shapes_and_values() -> None:
-    tensors = upload(PARAMETERS, torch.device("cpu"))
+    tensors = upload(PARAMETERS)
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     assert tensors["blur1"].shape == (6, 21, 21)
     assert tensors["strength2"].shape == (6, 1, 1, 1)
@@ -23,7 +23,7 @@ def test_shapes_and_values() -> None:
 
 
 def test_order_lists_flagged_images_first() -> None:
-    order = upload(PARAMETERS, torch.device("cpu"))["gaussian1"].long().numpy()
+    order = upload(PARAMETERS)["gaussian1"].long().numpy()
     count = PARAMETERS.first.gaussian.sum()
     assert PARAMETERS.first.gaussian[order[:count]].all()
     assert not PARAMETERS.first.gaussian[order[count:]].any()
@@ -32,6 +32,6 @@ def test_order_lists_flagged_images_first() -> None:
 
 def test_one_packed_copy_gives_the_same() -> None:
     arrays = flatten(PARAMETERS)
-    packed = pack(arrays, torch.device("cpu"))
-    for name, tensor in upload(PARAMETERS, torch.device("cpu")).items():
+    packed = pack(arrays, pinned=False).to(torch.device("cpu"))
+    for name, tensor in upload(PARAMETERS).items():
         assert torch.equal(packed[name], tensor), name

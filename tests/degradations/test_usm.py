@@ -13,7 +13,10 @@ import torch.nn.functional as F
 from basicsr.utils import USMSharp
 from torch import Tensor
 
+from harness.degradations import filters, usm
+from harness.degradations.strategy import of_cpu
 from harness.degradations.usm import gaussian_matrix, sharpen, sharpen_window
+from harness.foundation.provenance import cpu_instructions
 
 
 def _photograph(height: int, width: int, seed: int) -> Tensor:
@@ -27,8 +30,8 @@ def _photograph(height: int, width: int, seed: int) -> Tensor:
 
 def test_matrix_is_opencvs_gaussian() -> None:
     kernel = cv2.getGaussianKernel(51, 0).ravel()
-    np.testing.assert_allclose(gaussian_matrix(200)[100, 75:126].numpy(), kernel, atol=1e-8)
-    np.testing.assert_allclose(gaussian_matrix(40).sum(dim=1).numpy(), 1, atol=1e-6)
+    np.testing.assert_allclose(gaussian_matrix(200)[100, 75:126], kernel, atol=1e-8)
+    np.testing.assert_allclose(gaussian_matrix(40).sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(96, 96), (61, 120), (27, 150)])
@@ -45,7 +48,7 @@ def _assert_equal_but_for_the_threshold(images: Tensor, result: Tensor, expected
     There either side of the mask is right. One such pixel changes the soft mask by at most 1 / (2 pi 8^2) = 0.0025,
     and the result by that times half a residual of about 10 / 255: 5e-5.
     """
-    rows, columns = (gaussian_matrix(length).double() for length in images.shape[-2:])
+    rows, columns = (torch.from_numpy(gaussian_matrix(length)).double() for length in images.shape[-2:])
     exact = images.double() - rows @ images.double() @ columns.T
     uncertain = ((exact.abs() * 255 - 10).abs() < 1e-3).float()
     touched = F.max_pool2d(uncertain, 51, stride=1, padding=25) > 0
@@ -95,3 +98,24 @@ def test_a_window_is_the_same_as_in_the_whole_image(window: tuple[tuple[int, int
     expected = sharpen(image)[..., top:bottom, left:right]
     assert not torch.equal(expected, image[..., top:bottom, left:right]), "nothing is sharpened; the test shows nothing"
     assert torch.equal(sharpen_window(image, window), expected)
+
+
+@pytest.mark.skipif(cpu_instructions() != "AMX", reason="only there is every block of a product the same")
+@pytest.mark.parametrize("size", [(48, 60), (64, 100), (131, 200)])
+def test_choices_for_a_cpu_change_no_bit(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    images, kernels = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)), torch.rand(2, 9, 9)
+    results = []
+    for instructions in ("AMX", "AVX2"):
+        for module in (usm, filters):
+            monkeypatch.setattr(module, "strategy_of", lambda device, name=instructions: of_cpu(name))
+        usm._gaussian_band.cache_clear()
+        results.append((sharpen(images), filters.filter2d(images, kernels)))
+    usm._gaussian_band.cache_clear()
+    assert of_cpu("AMX") != of_cpu("AVX2")
+    for fast, plain in zip(*results, strict=True):
+        assert torch.equal(fast, plain)
+
+
+def test_threshold_is_that_of_rounded_levels() -> None:
+    bound = np.float32(usm._bound(10.0))
+    assert bound * np.float32(255) <= 10 < np.nextafter(bound, np.float32(1)) * np.float32(255)

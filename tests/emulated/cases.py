@@ -15,7 +15,10 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
-from benchmarks.specs import bench_spec, network_spec
+from benchmarks.specs import VARIANTS, bench_spec, network_spec
+from harness.analysis.channels import channel_saliency, leave_one_out
+from harness.analysis.features import as_input, features_of
+from harness.analysis.shift import similarity
 from harness.datasets.pack_files import PackedImage, PackInfo
 from harness.datasets.patches import Pack
 from harness.degradations import second_order
@@ -26,11 +29,13 @@ from harness.experiment import load_experiment
 from harness.experiment.catalogues import Catalogues
 from harness.foundation.rng import numpy_stream
 from harness.networks.build import build_network
+from harness.networks.taps import Taps
 from harness.regularizers import load_regularizer, resolve_options, teacher_of
 from harness.spec import RegularizerSpec, RunSpec, SetSpec, TrainingSpec
 from harness.training import step
 from harness.training.batches import BatchSource, prepare
 from harness.training.graph import WARM_UP
+from harness.training.kept import KeptBatch
 from harness.training.prefetch import ahead
 from harness.training.step import Learner
 from tests.conftest import ROOT
@@ -45,13 +50,14 @@ Found = dict[str, dict[str, Any]]
 """What each part of a case asked of the device: counts, problems and reads by the part's name."""
 
 
-def measure() -> dict[str, Found]:
-    """Return what every case asked of the device."""
+def measure(prefix: str = "") -> dict[str, Found]:
+    """Return what every case, or those whose names begin so, asked of the device."""
     device.pretend()
     step.build_network = _on_the_host(step.build_network)
-    cases: dict[str, Callable[[], Found]] = {"degradation": degradation, "evaluation": evaluation}
+    cases: dict[str, Callable[[], Found]] = {"degradation": degradation, "evaluation": evaluation, "analysis": analysis}
     cases |= {name: partial(training, spec) for name, spec in specs().items()}
-    return {name: case() for name, case in cases.items()}
+    cases["paper_later_arm"] = partial(training, bench_spec("baseline", "cuda"), later=True)
+    return {name: case() for name, case in cases.items() if name.startswith(prefix)}
 
 
 def specs() -> dict[str, RunSpec]:
@@ -60,7 +66,10 @@ def specs() -> dict[str, RunSpec]:
     Not those that learn from a teacher, whose weights are a run's.
     """
     demo = {run.variant: run.spec for run in load_experiment(ROOT / "configs/experiments/demo.yaml").runs}
-    found = {"paper": bench_spec("baseline", "cuda"), "paper_bf16": bench_spec("baseline", "cuda", "bf16")}
+    found: dict[str, RunSpec] = {}
+    for variant in VARIANTS:
+        name = "paper" if variant == "baseline" else f"paper_{variant}"
+        found |= {name: bench_spec(variant, "cuda"), f"{name}_bf16": bench_spec(variant, "cuda", "bf16")}
     found |= {f"demo_{variant}": _on_cuda(spec) for variant, spec in demo.items()}
     zoo = {run.variant: run.spec for run in load_experiment(ROOT / "configs/experiments/zoo_demo.yaml").runs}
     for variant, spec in zoo.items():
@@ -68,6 +77,7 @@ def specs() -> dict[str, RunSpec]:
             captured = load_regularizer(spec.regularizer.regularizer).graph_safe
             found[f"zoo_{variant}"] = _on_cuda(spec, cuda_graph=captured)
     found |= {name: network_spec(name, "cuda", 2, 64) for name in ("rrdb_small", "swinir_small")}
+    found["swinir"] = network_spec("swinir", "cuda", 16, 128)
     plain = found["demo_baseline"]
     found["small_patches"] = _on_cuda(plain, crop=32, patch=32)  # smaller than the largest kernels
     found["resident"] = _on_cuda(plain, placement="device")
@@ -89,12 +99,17 @@ def _on_cuda(spec: RunSpec, **training: Any) -> RunSpec:
     return spec.model_copy(update={"training": changed})
 
 
-def training(spec: RunSpec) -> Found:
-    """Train for as long as it takes to capture the step and to replay it, with batches made ahead."""
+def training(spec: RunSpec, later: bool = False) -> Found:
+    """Train for as long as it takes to capture the step and to replay it, with batches made ahead.
+
+    ``later``: an arm that reads the degraded images that another one has kept.
+    """
     recorder = Recorder()
     with _device():
         learner = Learner(spec, "cuda", recorder=recorder if spec.training.cuda_graph else None)
         source = BatchSource(_pack(), spec, learner.regularizer.views, "cuda", regularizer=learner.regularizer)
+        if later:
+            source.kept = _Kept(spec)  # type: ignore[assignment]
         last = WARM_UP + 2  # warm up, capture, replay
         with ahead(source, "cuda", last) as batches:
             for iteration in range(1, last + 1):
@@ -117,6 +132,22 @@ def training(spec: RunSpec) -> Found:
     making.problems += batching.problems
     making.reads += batching.reads
     return {"batch": making.report(), **found}
+
+
+class _Kept:
+    """Kept batches of an arm that came before: images in ordinary memory, as files are read."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        training = spec.training
+        side = training.patch // spec.scale
+        with _disable_current_modes():
+            views = (torch.zeros(training.batch_size, 3, side, side, dtype=torch.uint8),)
+        self._batch = KeptBatch(views, 0.0)
+        self.credit = 0.0
+
+    def read(self, iteration: int) -> KeptBatch:
+        """Return what every iteration has."""
+        return self._batch
 
 
 def degradation() -> Found:
@@ -162,6 +193,30 @@ def evaluation() -> Found:
             rows = evaluate_checkpoint(network, Method("n", "v", "r", 0), [chosen], Path(folder), SCALE, "cuda")
     assert (rows["status"] == "ok").all()
     return {"two images": watch.report()}
+
+
+def analysis() -> Found:
+    """Analyse a convolutional network and one of tokens: features, saliency, and the result without each channel."""
+    found: Found = {}
+    for name in ("srresnet_tiny", "swinir_small"):
+        spec = Catalogues.load().networks[name].network
+        pixels = photograph(16, 24, "ape")
+        with _device():
+            network = build_network(spec, 0).to("cuda").eval().requires_grad_(False)
+            taps = Taps(network, spec.taps)
+            for _ in range(2):  # the first time, what the network keeps goes to the device
+                with Watch() as watch:
+                    image = as_input(pixels, "cuda")
+                    _, (features, *_) = features_of(network, taps, "features", image, SCALE)
+                    similarity(features, features)
+                    channel_saliency(network, taps, "features", image, SCALE)
+                found[name] = watch.report()
+            if name != "srresnet_tiny":
+                continue
+            with Watch() as watch:
+                leave_one_out(network, taps, "features", 0, image, SCALE, lambda output: float(output.mean()))
+            found[f"{name} without each channel"] = watch.report()
+    return found
 
 
 @contextmanager

@@ -15,11 +15,14 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from tests.conftest import ROOT
+from tests.emulated import model
 from tests.emulated.device import is_pinned
 
 _COPY = torch.ops.aten._to_copy.default
 _FUSED = (torch.ops.aten._fused_adam_, torch.ops.aten._fused_adamw_)
-_READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.item.default)
+_IS_NONZERO = torch.ops.aten.is_nonzero.default
+_READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.item.default, _IS_NONZERO)
+_OVERWRITES = (torch.ops.aten.copy_, torch.ops.aten.fill_, torch.ops.aten.zero_)
 _LAUNCH_NOTHING = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view", "detach"}
 
 
@@ -27,9 +30,11 @@ class Watch(TorchDispatchMode):
     """Counts what reaches the device, and notes what must not happen, each with the line of the harness it comes from.
 
     Attributes:
-        operations: that compute something on the device; each is one launch or more.
+        operations: that compute something on the device.
+        kernels: that they are, see :mod:`tests.emulated.model`.
         bytes: that they read and write, if each goes to memory.
         flops: of convolutions and matrix products.
+        seconds: by the model, with the convolutions of float32 in ``fp32`` and in ``tf32``.
         copies: from the host to the device.
         reads: where values are read back, so that the host waits.
         problems: copies that wait; within :meth:`captured` anything on the host.
@@ -37,7 +42,8 @@ class Watch(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.operations = self.bytes = self.flops = self.copies = 0
+        self.operations = self.kernels = self.bytes = self.flops = self.copies = 0
+        self.seconds = {"fp32": 0.0, "tf32": 0.0}
         self.reads: list[str] = []
         self.problems: list[str] = []
         self._capturing = False
@@ -50,9 +56,11 @@ class Watch(TorchDispatchMode):
         """The sums, as a snapshot keeps them."""
         return {
             "operations": self.operations,
+            "kernels": self.kernels,
             "copies": self.copies,
             "megabytes": round(self.bytes / 1e6, 1),
             "gflop": round(self.flops / 1e9, 2),
+            **{f"ms_{arithmetic}": round(seconds * 1e3, 3) for arithmetic, seconds in self.seconds.items()},
         }
 
     @contextmanager
@@ -71,7 +79,12 @@ class Watch(TorchDispatchMode):
         if func in _READS:  # there is none: anything will do for those who may read
             if args[0].device.type == "cuda":
                 self.reads.append(where())
-            return 1.0 if args[0].is_floating_point() else args[0].dtype == torch.bool or 1
+            return 1.0 if args[0].is_floating_point() and func is not _IS_NONZERO else args[0].dtype == torch.bool or 1
+        if torch.is_inference_mode_enabled():  # operations arrive whole: count the parts that others are counted by
+            with self:
+                parts = func.decompose(*args, **keywords)
+            if parts is not NotImplemented:
+                return parts
         if func is _COPY and not isinstance(args[0], FakeTensor):  # from real memory: its values are not needed
             dtype = keywords.get("dtype") or args[0].dtype
             result = torch.empty(args[0].shape, dtype=dtype, device=keywords.get("device") or args[0].device)
@@ -90,10 +103,18 @@ class Watch(TorchDispatchMode):
     def _count(
         self, func: Any, args: Any, keywords: dict[str, Any], result: Any, given: list[Tensor], made: list[Tensor]
     ) -> None:
+        only_written = _tensors(keywords.get("out")) + _tensors(args[:1] if func._overloadpacket in _OVERWRITES else ())
+        traffic = sum(tensor.nbytes for tensor in (*given, *made)) - sum(tensor.nbytes for tensor in only_written)
+        formula = flop_registry.get(func._overloadpacket)
+        flops = formula(*args, **keywords, out_val=result) if formula else 0
+        launches = model.kernels(func, args, len(made))
+        dtype = given[0].dtype if given else torch.float32
+        for arithmetic in self.seconds:
+            self.seconds[arithmetic] += model.seconds(traffic, flops, launches, model.rate(func, dtype, arithmetic))
         self.operations += 1
-        self.bytes += sum(tensor.nbytes for tensor in (*given, *made))
-        if formula := flop_registry.get(func._overloadpacket):
-            self.flops += formula(*args, **keywords, out_val=result)
+        self.kernels += launches
+        self.bytes += traffic
+        self.flops += flops
         if any(tensor.device.type == "cpu" for tensor in made):
             self._note(f"{func} brings a tensor to the host")
         for source in (tensor for tensor in given if tensor.device.type == "cpu"):
