@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.commands.arguments import OptionalExperimentFile
+from harness.commands.arguments import OptionalExperimentFile, Without
+from harness.commands.gpu import leased
 from harness.datasets import resolve
 from harness.degradations.fixed import SCALE, STANDARD
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
@@ -17,10 +19,12 @@ from harness.evaluation.retries import note_unreadable
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import find_run
 from harness.experiment.catalogues import Catalogues
-from harness.foundation import layout
+from harness.experiment.selection import Selection
+from harness.foundation import layout, timings
 from harness.foundation.devices import lease, no_gpu_message, visible_gpus
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import LONGEST, NAME, check_name
+from harness.foundation.writable import check_file
 from harness.foundation.yamlfile import parse_yaml, validate
 from harness.spec import EvaluationSpec
 
@@ -33,8 +37,14 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     experiment: OptionalExperimentFile = None,
     run: Annotated[str | None, typer.Option(help="A trained run of the experiment.")] = None,
+    iteration: Annotated[
+        int | None, typer.Option(min=1, help="With --run: of weights kept on the way, for `selection:`.")
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="A control row: bicubic, untrained.NETWORK.")] = None,
     external: Annotated[str | None, typer.Option(help="A model that the experiment names under external:.")] = None,
+    systematic: Annotated[
+        str | None, typer.Option(help="On this set of evaluation.systematic, not the others.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Any weight file: .safetensors, .pth, .pt, .ckpt.")] = None,
     network: Annotated[str | None, typer.Option(help="A name in networks.yaml, module:Class, or spandrel.")] = None,
     arguments: Annotated[str | None, typer.Option(help="Of module:Class, as YAML: '{num_feat: 64}'.")] = None,
@@ -51,6 +61,7 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="By default the experiment's, or 1.")] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Make degraded sets that are not there yet.")] = False,
     output: Annotated[Path | None, typer.Option(help="Keep all rows: a .parquet or .csv file.")] = None,
+    without: Without = None,
     attempt: Annotated[int | None, typer.Option(min=0, hidden=True, help="Given by the workflow.")] = None,
 ) -> None:
     """Measure a trained run, a reference or a model of an experiment; or any weight file.
@@ -65,22 +76,39 @@ def evaluate(
     if weights is not None:
         _evaluate_file(options)
         return
-    surplus = [_option(option) for option in options if option not in ("experiment", "attempt", *chosen)]
+    allowed = ("experiment", "attempt", "without", "systematic", *chosen, *["iteration"] * (run is not None))
+    surplus = [_option(option) for option in options if option not in allowed]
     if surplus or experiment is None:
-        problem = f"{surplus[0]}: goes with --weights only" if surplus else "name the experiment"
+        problem = "name the experiment"
+        if surplus:
+            problem = f"{surplus[0]}: goes with {'--run' if surplus[0] == '--iteration' else '--weights'} only"
         raise HarnessError(f"evaluate {_option(chosen[0])}: {problem}")
-    _evaluate_own(load_experiment(experiment), run, reference, external, attempt)
+    loaded = load_experiment(experiment)
+    if run is not None and iteration is not None:
+        _evaluate_kept(loaded, run, iteration)
+        return
+    part = None if systematic is None else loaded.systematic_set(systematic)
+    spec, key = (loaded.evaluation, loaded.evaluation.hash) if part is None else (part.evaluation, part.key)
+    _evaluate_own(loaded, spec, key, run, reference, external, attempt)
 
 
 def _evaluate_own(
-    loaded: Experiment, run: str | None, reference: str | None, external: str | None, attempt: int | None
+    loaded: Experiment,
+    spec: EvaluationSpec,
+    key: str,
+    run: str | None,
+    reference: str | None,
+    external: str | None,
+    attempt: int | None,
 ) -> None:
-    """Measure one method of an experiment on all its sets, and write the rows where reporting looks for them."""
-    spec, weights_root = loaded.evaluation, loaded.file.weights_root
+    """Measure one method of an experiment on the sets of ``spec``, and write the rows where reporting looks for them.
+
+    ``key`` names the files, see :func:`harness.foundation.layout.evaluation_stem`.
+    """
+    weights_root = loaded.file.weights_root
     benchmarks, device, threads = layout.benchmarks(spec.scale), loaded.training.device, loaded.training.threads
-    if loaded.needs_gpu and not reference and not visible_gpus():
-        raise HarnessError(no_gpu_message(str(loaded.path)))
-    with lease(1 if loaded.needs_gpu and not reference else 0, loaded.file.runs_per_gpu):
+    with leased(loaded, wanted=not reference):
+        began = time.perf_counter()
         from harness.evaluation.evaluate import (
             UNREADABLE,
             Method,
@@ -124,8 +152,32 @@ def _evaluate_own(
                 network, method, spec.sets, benchmarks, spec.scale, device, weights_root, passes=passes
             )
         # First, so that an end between the two leaves an older metrics file, which Snakemake then makes again.
-        note_unreadable(place, spec.hash, rows.attrs[UNREADABLE], attempt)
-        write_metrics(rows, layout.metrics(place, spec.hash), sealed=True)
+        note_unreadable(place, key, rows.attrs[UNREADABLE], attempt)
+        write_metrics(rows, layout.metrics(place, key), sealed=True)
+        timings.note(place, key, time.perf_counter() - began, len(rows))
+
+
+def _evaluate_kept(loaded: Experiment, run: str, iteration: int) -> None:
+    """Measure weights that a run kept on its way, as the section ``selection:`` asks."""
+    selection = Selection(loaded)
+    known = {one.iteration: one for one in selection.of(loaded.run(run))}
+    if iteration not in known:
+        some = ", ".join(map(str, known))
+        raise HarnessError(f"evaluate --iteration {iteration}: not among the weights that this run keeps: {some}")
+    one, spec, training = known[iteration], selection.evaluation, loaded.training
+    with leased(loaded):
+        from harness.evaluation.evaluate import UNREADABLE, Method, evaluate_checkpoint, write_metrics
+        from harness.evaluation.trained import load_network
+
+        layout_of_memory = loaded.evaluates_channels_last(one.run.network)
+        network = load_network(one.run.spec, one.weights, training.threads, layout_of_memory)
+        method = Method(one.run.network, one.run.stem, one.run.regularizer, one.run.seed)
+        benchmarks, weights_root = layout.benchmarks(spec.scale), loaded.file.weights_root
+        rows = evaluate_checkpoint(network, method, spec.sets, benchmarks, spec.scale, training.device, weights_root)
+        if unreadable := sorted(rows.attrs[UNREADABLE]):
+            raise HarnessError(f"{unreadable[0]}: cannot be read; {layout.remedy(Path(unreadable[0]))}")
+        write_metrics(rows, one.rows, sealed=True)
+    print(f"{one.rows}: {len(rows)} rows")
 
 
 @dataclass(frozen=True)
@@ -150,6 +202,8 @@ def _evaluate_file(options: Mapping[str, Any]) -> None:
     output = options.get("output")
     if output is not None and output.suffix not in (".parquet", ".csv"):
         raise HarnessError(f"evaluate --output {output}: unknown format {output.suffix!r}; use .parquet or .csv")
+    if output is not None:
+        check_file(output)
     if problem := model.problem():
         raise HarnessError(problem)
     for line in prepare(setting.spec, setting.data_root, make="generate" in options):
@@ -197,8 +251,9 @@ def _setting(options: Mapping[str, Any]) -> _Setting:
         if named:
             raise HarnessError(f"evaluate {_option(named[0])}: {options['experiment']} says it; leave out one of them")
         loaded = load_experiment(options["experiment"])
+        part = options.get("systematic")
         return _Setting(
-            spec=loaded.evaluation,
+            spec=loaded.evaluation if part is None else loaded.systematic_set(part).evaluation,
             catalogues=loaded.catalogues,
             data_root=loaded.data_root,
             weights_root=str(options.get("weights_root", loaded.file.weights_root)),
@@ -206,6 +261,8 @@ def _setting(options: Mapping[str, Any]) -> _Setting:
             threads=options.get("threads", loaded.training.threads),
             runs_per_gpu=loaded.file.runs_per_gpu,
         )
+    if "systematic" in options:
+        raise HarnessError("evaluate --systematic: names a set of an experiment; name the experiment, too")
     if "datasets" not in options:
         raise HarnessError("evaluate --weights: name an experiment, or the sets to measure: --datasets Set5,Set14")
     from harness.experiment.direct_evaluation import adhoc_evaluation

@@ -8,25 +8,29 @@ photographs lie in ``<dataset>/real``, as they are, with ``hr`` where they have 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from harness.datasets.catalogue import find_entry
 from harness.datasets.locks import check_lock, hr_rows
-from harness.datasets.manifests import MANIFEST, Row, difference, read_manifest, write_index, write_manifest
+from harness.datasets.manifests import MANIFEST, RECIPE, Row, difference, read_manifest, write_index, write_manifest
 from harness.datasets.progress import parallel_map
 from harness.datasets.resolve import ImageFile, left_out, resolve_images
 from harness.datasets.stamped import keep_finished, write_stamped
-from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, select
+from harness.degradations.fixed import SCALE, VERSION, Recipe, degrade_all, library_versions, own_meanings, select
+from harness.degradations.representatives import contracted
+from harness.degradations.sweeps import folded
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import content_hash, explain_os_errors
 from harness.foundation.images import Pixels, crop_to_multiple, pixel_sha256, read_rgb
 from harness.foundation.own_code import source_files
-from harness.foundation.provenance import code_digest
+from harness.foundation.provenance import code_digest, stage_modules
 from harness.foundation.sums import check
 
 HR = "hr"
@@ -40,6 +44,12 @@ class BenchmarkImage:
     name: str
     path: Path
     row: Row
+
+
+@cache
+def _drawing() -> str:
+    """Return a hash of what draws a training degradation: code and torch, which ``VERSION`` does not name."""
+    return f"{code_digest(stage_modules('degrade'))} {version('torch')}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class _Task:
         """Return one row per folder: the degradations and, where there is a ground truth, ``hr``."""
         if self.degradations == (REAL,):
             return self._photograph()
+        if self.image.versions:
+            return self._versions()
         hr = np.ascontiguousarray(crop_to_multiple(self._read(), self.scale))
         if not hr.size:
             raise HarnessError(f"{self.image.path}: smaller than the scale {self.scale}; remove it from {self.dataset}")
@@ -85,6 +97,20 @@ class _Task:
         pair = {HR: pixels, REAL: low}
         return {name: self._put(name, image, Row.of(self.image.name, image)) for name, image in pair.items()}
 
+    def _versions(self) -> dict[str, Row]:
+        """Take an image of a set that comes degraded as it is, ground truth and all versions asked for."""
+        pixels = self._read()
+        rows = {HR: self._put(HR, pixels, Row.of(self.image.name, pixels))}
+        for name in self.degradations:
+            path, key = self.image.versions[name]
+            low = read_rgb(path)
+            self._check(path, key, low)
+            if pixels.shape[:2] != (low.shape[0] * self.scale, low.shape[1] * self.scale):
+                sizes = f"{low.shape[1]} x {low.shape[0]}, the ground truth {pixels.shape[1]} x {pixels.shape[0]}"
+                raise HarnessError(f"{path}: {sizes}: {self.dataset} does not come for x{self.scale}")
+            rows[name] = self._put(name, low, Row.of(self.image.name, low))
+        return rows
+
     def _read(self) -> Pixels:
         pixels = self.image.read()
         self._check(self.image.path, self.image.key, pixels if self.image.crop is None else read_rgb(self.image.path))
@@ -105,7 +131,8 @@ class _Task:
         """Return a hash of everything that the pixels of one degraded image follow from."""
         parts = [VERSION, self.dataset, self.image.name, name, self.scale, source.sha256, library_versions()]
         own = [recipe.function] if recipe.function else []
-        return content_hash([*parts, recipe.model_dump(), code_digest(source_files(own))])
+        made = _drawing() if recipe.drawn else code_digest(source_files(own))
+        return content_hash([*parts, recipe.model_dump(mode="json"), made])
 
     def _put(self, name: str, pixels: Pixels, row: Row) -> Row:
         """Write an image that is taken as it is, unless it is there already."""
@@ -124,6 +151,7 @@ def generate(
     jobs: int = -1,
     scale: int = SCALE,
     allow_mismatch: bool = False,
+    indexed: Sequence[Sequence[str]] = (),
 ) -> list[str]:
     """Write the degraded versions of a dataset and their manifests.
 
@@ -139,6 +167,7 @@ def generate(
         jobs: worker threads; -1 for one per core.
         scale: downscaling factor.
         allow_mismatch: report images that differ from the manifest or the lock file instead of refusing them.
+        indexed: groups of the degradations that get an index each; all of them together if there are none.
 
     Returns:
         Lines worth reading: degradations without lock file, and with ``allow_mismatch`` the images that differ.
@@ -150,13 +179,16 @@ def generate(
     names = tuple(degradations)
     _check_names(dataset, names)
     images = resolve_images(dataset, data_root)
-    folder = Path(root) / dataset
+    folder, recipes = Path(root) / dataset, {} if images[0].versions else own_meanings(names)
+    groups = tuple(tuple(group) for group in indexed) or (names,)
     folders = names if images[0].low is None and names == (REAL,) else (HR, *names)
     for name in folders:
         with explain_os_errors(folder / name):
-            (folder / layout.index_name(names)).unlink(missing_ok=True)
+            for group in groups:
+                (folder / layout.index_name(group, _meanings(group, recipes))).unlink(missing_ok=True)
             (folder / name).mkdir(parents=True, exist_ok=True)
-            (folder / name / MANIFEST).unlink(missing_ok=True)
+            if name != HR:  # which an evaluation in other degradations may be reading
+                (folder / name / MANIFEST).unlink(missing_ok=True)
     originals, tolerated = _originals(dataset), list[str]() if allow_mismatch else None
     tasks = [_Task(image, dataset, folder, names, scale, originals, tolerated) for image in images]
     made = list(parallel_map(_Task.run, tasks, jobs, f"degrade {dataset}"))
@@ -168,9 +200,11 @@ def generate(
             "degradation": name,
             "scale": str(scale),
             **library_versions(),
+            **({RECIPE: recipes[name]} if name in recipes else {}),
         }
         write_manifest(folder / name / MANIFEST, header, [rows[name] for rows in made], sealed=True)
-    reports = {name: check_lock(dataset, name, [rows[name] for rows in made], scale) for name in names if name != REAL}
+    locked = () if names == (REAL,) or images[0].versions else names  # the others have their manifest
+    reports = {name: check_lock(dataset, name, [rows[name] for rows in made], scale) for name in locked}
     different = {name: report for name, report in reports.items() if report.different}
     if different and not allow_mismatch:
         for name in different:
@@ -179,11 +213,17 @@ def generate(
     others = left_out(dataset, data_root)
     notes = [*([others] if others else []), *sorted(tolerated or ()), *(report.line for report in different.values())]
     if names != (REAL,):
-        write_index(folder, names, folders)
+        for group in groups:
+            write_index(folder, group, (HR, *group), _meanings(group, recipes))
     unlocked = [name for name, report in reports.items() if not report.locked]
     if unlocked:
-        notes.append(f"{dataset}: no lock files at x{scale} for {', '.join(unlocked)}: reproducible, but not checked")
+        which = ", ".join(folded(contracted(unlocked)))
+        notes.append(f"{dataset}: no lock files at x{scale} for {which}: reproducible, but not checked")
     return notes
+
+
+def _meanings(names: Iterable[str], recipes: Mapping[str, str]) -> dict[str, str]:
+    return {name: recipes[name] for name in names if name in recipes}
 
 
 def read_benchmark(root: str | Path, dataset: str, degradation: str) -> list[BenchmarkImage]:
@@ -220,9 +260,14 @@ def verify_benchmark(root: str | Path, dataset: str, degradation: str) -> list[s
 
 
 def _check_names(dataset: str, names: tuple[str, ...]) -> None:
-    kind = find_entry(dataset).kind
+    entry = find_entry(dataset)
+    kind = entry.kind
     if kind in ("benchmark", "embedded"):
         select(names)
+    elif kind == "degraded":
+        if strange := [name for name in names if name not in entry.versions]:
+            there = f"{entry.versions[0]} to {entry.versions[-1]}"
+            raise HarnessError(f"degradations: {strange[0]!r}: the dataset {dataset} comes in {there} only")
     elif not kind.startswith("real") or names != (REAL,):
         wanted = f"[{REAL}]" if kind.startswith("real") else "none: it is for training"
         raise HarnessError(f"degradations: {list(names)}: the dataset {dataset} is {kind}, and allows {wanted}")

@@ -20,7 +20,7 @@ CONFIGS = ROOT / "configs"
 MANIFESTS = CONFIGS / "manifests"
 """Pixel manifests of originals, and below it, by benchmark version, the lock files of degraded images."""
 
-Kind = Literal["benchmark", "training", "real_paired", "real_unpaired", "embedded", "folder"]
+Kind = Literal["benchmark", "training", "real_paired", "real_unpaired", "embedded", "folder", "degraded"]
 
 
 class Source(StrictModel):
@@ -42,19 +42,47 @@ class Source(StrictModel):
     size: int | None = Field(default=None, gt=0)
 
 
+class PublishedLines(StrictModel):
+    """Published lines of a set that comes degraded: what its degradations allow, and networks that were measured there.
+
+    Attributes:
+        folder: below ``configs/published``; ``lines.csv`` and ``models.csv`` in it have a row for each degradation.
+        source: where they are published.
+    """
+
+    folder: str = Field(pattern=r"^[\w-]+$")
+    source: str = Field(min_length=1)
+
+    @property
+    def lines(self) -> Path:
+        """The file of the acceptance line and the excellence line."""
+        return self._file("lines.csv")
+
+    @property
+    def models(self) -> Path:
+        """The file of the published networks."""
+        return self._file("models.csv")
+
+    def _file(self, name: str) -> Path:
+        place = f"configs/published/{self.folder}/{name}"
+        return own_file(place) or ROOT / place
+
+
 class DatasetEntry(StrictModel):
     """One dataset.
 
     Attributes:
-        kind: ``benchmark`` (degraded by the harness), ``training``, ``real_paired`` (LR photographs with HR),
-            ``real_unpaired`` (LR photographs without HR), ``embedded`` (photographs inside installed packages), or
-            ``folder`` (any photographs the user puts there, for training).
+        kind: ``benchmark`` (degraded by the harness), ``degraded`` (comes in degraded versions), ``training``,
+            ``real_paired`` (LR photographs with HR), ``real_unpaired`` (LR photographs without HR), ``embedded``
+            (photographs inside installed packages), or ``folder`` (any photographs the user puts there, for training).
         images: how many there must be (pairs count once). An entry without a number is the user's own: it has
             whatever lies in its folder.
         folder: where they lie, below the data folder; the user's own may lie anywhere, ``~`` is the home folder.
         pattern: paths of the images below ``folder`` without their suffix: ``{name}`` is the image's name, ``*``
             anything within one path component.
-        low: the same for the LR image of a pair.
+        low: the same for the LR image of a pair, or, with ``{degradation}``, for those of a set that comes degraded.
+        degradations: how many versions a set comes in that comes degraded; they are called ``deg_0``, ``deg_1``, ...
+        lines: what is published of a set that comes degraded; see ``docs/systematic.md``.
         files: name to ``package:path`` of embedded photographs.
         crop: side in pixels of the centre crop taken of every image, where the dataset says so.
         manifest: pixel manifest below ``configs/manifests``, without suffix.
@@ -68,6 +96,8 @@ class DatasetEntry(StrictModel):
     folder: str = ""
     pattern: str = "{name}"
     low: str | None = None
+    degradations: int | None = Field(default=None, gt=0)
+    lines: PublishedLines | None = None
     files: dict[str, str] = {}
     crop: int | None = Field(default=None, gt=0)
     manifest: str | None = None
@@ -93,8 +123,14 @@ class DatasetEntry(StrictModel):
             raise ValueError("folder: required, the place below the data folder")
         if self.images is None and (self.sources or self.manual or self.manifest):
             raise ValueError("images: required, the number of images; only photographs of your own go without")
-        if (self.kind == "real_paired") != (self.low is not None):
-            raise ValueError("low: required for real_paired, and only there")
+        if (self.kind in ("real_paired", "degraded")) != (self.low is not None):
+            raise ValueError("low: required for real_paired and degraded, and only there")
+        if (self.kind == "degraded") != (self.degradations is not None):
+            raise ValueError("degradations: required for degraded, and only there")
+        if self.lines is not None and self.kind != "degraded":
+            raise ValueError("lines: only for degraded, whose images are those that the lines were measured on")
+        if self.degradations and (self.manifest is None or (self.low or "").count("{degradation}") != 1):
+            raise ValueError("manifest, low: degraded needs a manifest, and {degradation} once in low")
         for field, pattern in (("pattern", self.pattern), ("low", self.low)):
             if pattern is not None and pattern.count("{name}") != 1:
                 raise ValueError(f"{field} {pattern!r}: must contain {{name}} once")
@@ -113,6 +149,15 @@ class DatasetEntry(StrictModel):
     def own(self) -> bool:
         """Whether these are the user's own photographs: as many as there are, from nowhere, checked by nothing."""
         return self.images is None
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The degradations that the set comes in, if any."""
+        return tuple(f"deg_{index}" for index in range(self.degradations or 0))
+
+    def low_pattern(self, degradation: str) -> str:
+        """Return the paths of the images of one of ``versions``, as ``low`` has them."""
+        return (self.low or "").replace("{degradation}", degradation)
 
     @property
     def manifest_path(self) -> Path | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from harness.datasets import catalogue
 from harness.datasets.manifests import MANIFEST, Row, read_manifest, write_manifest
-from harness.degradations.fixed import NOISES, SCALE, VERSION, library_versions
+from harness.degradations.fixed import SCALE, VERSION, library_versions
+from harness.degradations.sweeps import STEPS
+from harness.foundation.project import own_file
 from harness.foundation.sums import check
 
 
@@ -34,23 +36,24 @@ class LockReport:
 
 def lock_path(dataset: str, degradation: str) -> Path:
     """Return where the lock file of one degraded set lies, present or not."""
-    return catalogue.MANIFESTS / VERSION / f"{dataset}.{degradation}.tsv"
+    name = _name(dataset, degradation)
+    return own_file(f"configs/manifests/{name}") or catalogue.MANIFESTS / name
 
 
-def locked_scale(degradation: str) -> int:
-    """Return the scale that the lock files of a degradation are for."""
-    return 1 if degradation in NOISES else SCALE
+def _name(dataset: str, degradation: str) -> str:
+    """Return the place of a lock file below the manifests: the many strengths of sweeps lie apart."""
+    return f"{VERSION}/{'sweeps/' * (degradation in STEPS)}{dataset}.{degradation}.tsv"
 
 
 def check_lock(dataset: str, degradation: str, rows: Iterable[Row], scale: int = SCALE) -> LockReport:
     """Compare the images of one degraded set with the committed lock file."""
     title = f"{dataset}/{degradation}"
     path = lock_path(dataset, degradation)
-    if scale != locked_scale(degradation) or not path.is_file():
+    lock = read_manifest(path) if path.is_file() else None
+    if lock is None or lock.header.get("scale") != str(scale):
         return LockReport(
             False, (), f"{title}: no lock file for {VERSION} at x{scale}; the pixels are reproducible, but not checked"
         )
-    lock = read_manifest(path)
     found = {row.name: row.sha256 for row in rows}
     wanted = {name: row.sha256 for name, row in lock.rows.items()}
     different = tuple(sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)))
@@ -72,11 +75,17 @@ def hr_rows(dataset: str) -> Mapping[str, Row]:
     return read_manifest(path).rows if path.is_file() else {}
 
 
-def write_lock(root: str | Path, dataset: str, degradation: str) -> Path:
-    """Make the generated set the committed one; return the lock file's path."""
+def write_lock(root: str | Path, dataset: str, degradation: str, folder: Path | None = None) -> Path:
+    """Make the generated set the committed one; return the lock file's path.
+
+    Args:
+        root: of the benchmarks at one scale.
+        dataset, degradation: the set.
+        folder: of the manifests; the harness's if none is given.
+    """
     source = Path(root) / dataset / degradation / MANIFEST
     check(source)
     manifest = read_manifest(source)
-    path = lock_path(dataset, degradation)
+    path = (folder or catalogue.MANIFESTS) / _name(dataset, degradation)
     write_manifest(path, manifest.header, manifest.rows.values())
     return path

@@ -12,9 +12,10 @@ depend on it alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import PIL
 
@@ -28,7 +29,12 @@ from harness.foundation.sums import altered, check, seal_text
 MANIFEST = "manifest.tsv"
 """Name of the manifest in a folder of generated images."""
 
-_INDICES = layout.index_name([]).split(".")[0] + ".*.tsv"
+RECIPE = "recipe"
+"""The key of a manifest's header that has the hash of a recipe of the project's own."""
+
+NO_RECIPES: Mapping[str, str] = MappingProxyType({})
+
+_INDICES = layout.index_name([], {}).split(".")[0] + ".*.tsv"
 _COLUMNS = ("name", "width", "height", "sha256")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
@@ -115,38 +121,46 @@ def difference(pixels: Pixels, row: Row) -> str | None:
     return None if pixel_sha256(pixels) == row.sha256 else f"other pixels, read with Pillow {PIL.__version__}"
 
 
-def write_index(folder: Path, degradations: Iterable[str], folders: Iterable[str]) -> Path:
+def write_index(
+    folder: Path, degradations: Iterable[str], folders: Iterable[str], recipes: Mapping[str, str] = NO_RECIPES
+) -> Path:
     """Write the index of a dataset: one line per manifest, the folder's name and the manifest's SHA-256.
 
-    Indices that other experiments asked for are brought up to date as well, or removed where a manifest is missing.
+    A third column has the hash of the recipe of a degradation that the project defines. Indices that other experiments
+    asked for are brought up to date as well, or removed where a manifest is missing or means another recipe now.
 
     Args:
         folder: of the dataset's degraded versions.
         degradations: those that name the index.
         folders: those of its manifests.
+        recipes: of degradations that the project defines, whose hashes their manifests name.
     """
-    path = folder / layout.index_name(list(degradations))
+    path = folder / layout.index_name(list(degradations), recipes)
     seal_text(path, _index_lines(folder, sorted(folders)))
     for other in folder.glob(_INDICES):
         listed = {} if altered(other) else _read_index(other)
-        if not listed or not all((folder / name / MANIFEST).is_file() for name in listed):
+        if not listed or any(_recipe(folder, name) != recipe for name, (_, recipe) in listed.items()):
             other.unlink()
         elif other.read_text(encoding="utf-8") != _index_lines(folder, list(listed)):
             seal_text(other, _index_lines(folder, list(listed)))
     return path
 
 
-def check_index(folder: Path, degradations: Iterable[str]) -> None:
+def check_index(folder: Path, degradations: Sequence[str], recipes: Mapping[str, str] = NO_RECIPES) -> None:
     """Raise an error if the index of a dataset, where there is one, or a manifest is not what was written.
 
     Raises:
         HarnessError: one line that names the file, with the command that makes it again.
     """
-    path = folder / layout.index_name(list(degradations))
+    for name, wanted in recipes.items():
+        manifest = folder / name / MANIFEST
+        if name in degradations and manifest.is_file() and _recipe(folder, name) != wanted:
+            raise HarnessError(f"{manifest}: made by another recipe than {name!r} has now; {layout.remedy(manifest)}")
+    path = folder / layout.index_name(degradations, recipes)
     if not path.is_file():
         return
     check(path)
-    for name, wanted in _read_index(path).items():
+    for name, (wanted, _) in _read_index(path).items():
         manifest = folder / name / MANIFEST
         check(manifest)
         if manifest.is_file() and file_sha256(manifest) != wanted:
@@ -184,14 +198,27 @@ def _parse(columns: list[str], line: str, place: str) -> Row:
 
 
 def _index_lines(folder: Path, names: list[str]) -> str:
-    return "".join(f"{escaped(name)}\t{file_sha256(folder / name / MANIFEST)}\n" for name in names)
+    def line(name: str) -> str:
+        cells = (escaped(name), file_sha256(folder / name / MANIFEST), _recipe(folder, name) or "")
+        return "\t".join(filter(None, cells))
+
+    return "".join(f"{line(name)}\n" for name in names)
 
 
-def _read_index(path: Path) -> dict[str, str]:
-    """Return folder to SHA-256 of its manifest; empty if the file is no index."""
+def _recipe(folder: Path, name: str) -> str | None:
+    """Return the hash of the recipe that a manifest names, "" if it names none, None if there is no manifest."""
+    path = folder / name / MANIFEST
+    if not path.is_file():
+        return None
+    found = re.search(rf"^# {RECIPE}: ([0-9a-f]{{64}})$".encode(), path.read_bytes(), re.MULTILINE)
+    return found[1].decode() if found else ""
+
+
+def _read_index(path: Path) -> dict[str, tuple[str, str]]:
+    """Return folder to SHA-256 of its manifest and hash of its recipe, or ""; empty if the file is no index."""
     try:
-        cells = [line.split("\t") for line in _lines(path) if line]
-        return {unescaped(name): digest for name, digest in cells}
+        cells = [(*line.split("\t"), "")[:3] for line in _lines(path) if line]
+        return {unescaped(name): (digest, recipe) for name, digest, recipe in cells}
     except (UnicodeDecodeError, ValueError):
         return {}
 

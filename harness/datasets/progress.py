@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar
 
 from tqdm import tqdm
 
+from harness.foundation import durations
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -54,6 +56,9 @@ def progress(items: Iterable[Item], total: int | None, description: str, unit: s
         done += 1
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES and done != total:
-            print(f"{description}: {done} of {total or '?'} {unit}s, {now - start:.0f} s", file=sys.stderr)
+            part = f"{done / total:.0%}, {done} of {total}" if total else str(done)
+            left = f", {durations.shown((total - done) * (now - start) / done)} left" if total else ""
+            rate = f"{done / (now - start):.3g} {unit}s/s"
+            print(f"{description}: {part} {unit}s, {rate}{left}", file=sys.stderr, flush=True)
             last = now
     print(f"{description}: {done} {unit}s in {time.monotonic() - start:.1f} s", file=sys.stderr)

@@ -6,8 +6,8 @@ import importlib.util
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.datasets.catalogue import DatasetEntry, find_entry
@@ -31,6 +31,7 @@ class ImageFile:
         low: the file of the LR image of a real pair.
         low_key: its name in the manifest.
         crop: side in pixels of the centre crop that the dataset takes, if any.
+        versions: of a set that comes degraded, degradation to the file of the LR image and its name in the manifest.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ImageFile:
     low: Path | None = None
     low_key: str = ""
     crop: int | None = None
+    versions: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
 
     def read(self) -> Pixels:
         """Return the image, (H, W, 3) uint8 RGB, centre-cropped if the dataset says so.
@@ -84,8 +86,11 @@ def resolve_images(name: str, data_root: str | Path) -> list[ImageFile]:
     if problem:
         raise HarnessError(problem)
     folder = Path(data_root) / entry.folder
-    low = match_pattern(folder, entry.low) if entry.low else {}
     files = match_pattern(folder, entry.pattern)
+    if entry.versions:
+        versions = _versions(folder, entry)
+        return [_version(name, path, versions, folder) for name, path in sorted(files.items())]
+    low = match_pattern(folder, entry.low) if entry.low else {}
     return [_image(name, files[name], low.get(name), folder, entry.crop) for name in sorted(files)]
 
 
@@ -103,10 +108,13 @@ def _missing(name: str, entry: DatasetEntry, data_root: Path) -> str | None:
     if not folder.is_dir():
         return f"{name}: no folder {folder}; {_advice(name, entry)}"
     files = match_pattern(folder, entry.pattern)
-    low = match_pattern(folder, entry.low) if entry.low else {}
+    low = match_pattern(folder, entry.low) if entry.low and not entry.versions else {}
     if not files:
         there = _others(entry, folder, set())
         return f"{name}: no images in {folder}; " + (f"there are {'; '.join(there)}" if there else _advice(name, entry))
+    if entry.versions:
+        paths = [path for found in _versions(folder, entry).values() for path in found.values()]
+        return _wrong_names(name, entry, folder, {_key(path, folder) for path in (*files.values(), *paths)})
     if entry.low and set(low) != set(files):
         alone = sorted(set(low) ^ set(files))
         if twins := _same_but_for_normalization(alone):
@@ -195,6 +203,16 @@ def _wrong_names(name: str, entry: DatasetEntry, folder: Path, found: set[str]) 
 
 def _image(name: str, path: Path, low: Path | None, folder: Path, crop: int | None) -> ImageFile:
     return ImageFile(name, path, _key(path, folder), low, _key(low, folder) if low else "", crop)
+
+
+def _versions(folder: Path, entry: DatasetEntry) -> dict[str, dict[str, Path]]:
+    """Return the files of a set that comes degraded: degradation to image name to file."""
+    return {version: match_pattern(folder, entry.low_pattern(version)) for version in entry.versions}
+
+
+def _version(name: str, path: Path, versions: dict[str, dict[str, Path]], folder: Path) -> ImageFile:
+    own = {version: (found[name], _key(found[name], folder)) for version, found in versions.items()}
+    return ImageFile(name, path, _key(path, folder), versions=own)
 
 
 def _key(path: Path, folder: Path) -> str:

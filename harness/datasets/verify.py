@@ -76,6 +76,7 @@ def wrong_originals(name: str, data_root: str | Path) -> list[str]:
     rows, cropped = read_manifest(path).rows, hr_rows(name)
     files = [(image.key, image.path) for image in resolve_images(name, data_root)]
     files += [(image.low_key, image.low) for image in resolve_images(name, data_root) if image.low]
+    files += [(key, low) for image in resolve_images(name, data_root) for low, key in image.versions.values()]
     tasks = [_Comparison(file, rows[key], cropped.get(key)) for key, file in files]
     return [line for line in parallel_map(_Comparison.run, tasks, -1, f"verify {name}") if line]
 
@@ -131,7 +132,7 @@ def _degraded(name: str, degradation: str, benchmarks: Path) -> Iterable[Verdict
         return [Verdict(line, False) for line in problems]
     manifest = read_manifest(benchmarks / name / degradation / MANIFEST)
     scale = int(manifest.header.get("scale", SCALE))
-    if find_entry(name).kind.startswith("real") or degradation == HR:
+    if find_entry(name).kind.startswith(("real", "degraded")) or degradation == HR:
         return [Verdict(f"{name}/{degradation}: {len(manifest.rows)} images, as generated", True)]
     if manifest.header.get("version") != VERSION:
         return [

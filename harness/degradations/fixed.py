@@ -20,8 +20,12 @@ import PIL
 from PIL import Image
 from pydantic import Field
 
+from harness.degradations.drawn import Drawn, degrade_as_drawn
 from harness.degradations.fixed_noise import NoiseRecipe, add_noises
+from harness.degradations.representatives import members, representative_sets
+from harness.degradations.sweeps import STEPS
 from harness.foundation.errors import HarnessError
+from harness.foundation.files import content_hash
 from harness.foundation.images import Pixels
 from harness.foundation.project import import_function, with_own
 from harness.foundation.rng import Part, numpy_stream
@@ -35,22 +39,25 @@ class Recipe(StrictModel):
 
     Attributes:
         blur: standard deviation in HR pixels of a 21 x 21 Gaussian, or none.
-        downscale: ``pillow`` (antialiased bicubic) or ``matlab`` (``imresize``, each pass rounded to 8 bit).
+        downscale: ``pillow`` (antialiased bicubic), ``matlab`` (``imresize``, each pass rounded to 8 bit), or Pillow's
+            antialiased ``bilinear``, ``lanczos`` or ``area`` (the mean of each square).
         noise: standard deviation of Gaussian noise in levels of 0..255, or none.
         noise_rounding: ``truncate`` as released (a bias of half a level), or ``nearest``.
         jpeg: quality of Pillow's JPEG with its defaults (4:2:0), or none.
         noises: noise of other kinds, or none.
         function: ``module:function`` of the user's own, or none: called before JPEG with the small image, uint8
             (h, w, 3), and a NumPy generator that is a fixed function of data set, image and degradation.
+        drawn: a draw of a training degradation, in place of all other parts, or none.
     """
 
     blur: float | None = Field(default=None, gt=0)
-    downscale: Literal["pillow", "matlab"] = "pillow"
+    downscale: Literal["pillow", "matlab", "bilinear", "lanczos", "area"] = "pillow"
     noise: float | None = Field(default=None, gt=0)
     noise_rounding: Literal["truncate", "nearest"] = "truncate"
     jpeg: int | None = Field(default=None, ge=1, le=100)
     noises: NoiseRecipe | None = None
     function: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    drawn: Drawn | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 VERSION = "rdsr-v1"
@@ -93,6 +100,12 @@ NOISES: Mapping[str, Recipe] = MappingProxyType(
 RECIPES: Mapping[str, Recipe] = MappingProxyType({**DEGRADATIONS, **NOISES})
 """Every degradation by name."""
 
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos": Image.Resampling.LANCZOS,
+    "area": Image.Resampling.BOX,
+}
+
 SCALE = 4
 """The downscaling factor of the papers, and of the lock files."""
 
@@ -100,9 +113,21 @@ STANDARD = tuple(DEGRADATIONS)[:8]
 """The eight degradations of the papers."""
 
 
+SWEPT: Mapping[str, Recipe] = MappingProxyType(
+    {name: Recipe.model_validate(dict(step.parts)) for name, step in STEPS.items()}
+)
+"""The degradations of sweeps by name; experiments name the sweeps instead."""
+
+
 def recipes() -> dict[str, Recipe]:
-    """Return all degradations by name: the harness's, and the section ``benchmark`` of the project's catalogue."""
-    return with_own(RECIPES, "degradations.yaml", lambda path: _own_recipes(path.resolve()))
+    """Return all degradations by name: the harness's, those of the project's catalogue, and the representatives."""
+    known = with_own({**RECIPES, **SWEPT}, "degradations.yaml", lambda path: _own_recipes(path.resolve()))
+    for name, found in representative_sets().items():
+        drawn = members(name, found)
+        if name in known or known.keys() & drawn:
+            raise HarnessError(f"configs/representatives/{name}.yaml: {name!r}: a degradation is called so; rename it")
+        known |= {member: Recipe(drawn=one) for member, one in drawn.items()}
+    return {name: recipe for name, recipe in known.items() if name not in SWEPT}
 
 
 @lru_cache(maxsize=4)
@@ -120,9 +145,20 @@ def select(names: Iterable[str]) -> dict[str, Recipe]:
     """
     names, known = list(names), recipes()
     for name in names:
-        if name not in known:
+        if name not in known and name not in SWEPT:
             raise HarnessError(f"degradations: {name!r}: unknown; allowed: {', '.join(known)}")
-    return {name: known[name] for name in names}
+    every = {**SWEPT, **known}
+    return {name: every[name] for name in names}
+
+
+def own_meanings(names: Iterable[str]) -> dict[str, str]:
+    """Return a hash of the recipe of each of ``names`` that the project defines, not the harness.
+
+    What the harness calls ``blur`` is fixed by :data:`VERSION`; what a project calls so may change under its name.
+    """
+    known = recipes()
+    own = [name for name in names if name in known and name not in RECIPES]
+    return {name: content_hash(known[name].model_dump(mode="json")) for name in own}
 
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
@@ -208,6 +244,9 @@ def degrade_all(hr: Pixels, recipes: Mapping[str, Recipe], scale: int, *key: Par
     small: dict[tuple[float | None, str], Pixels] = {}
     results = {}
     for name, recipe in recipes.items():
+        if recipe.drawn is not None:
+            results[name] = degrade_as_drawn(hr, recipe.drawn, scale, *key, name)
+            continue
         place = (recipe.blur, recipe.downscale)
         if place not in small:
             if recipe.blur is not None and recipe.blur not in blurred:
@@ -242,7 +281,12 @@ def library_versions() -> Mapping[str, str]:
 
 
 def _downscale(pixels: Pixels, method: str, scale: int) -> Pixels:
-    return matlab_resize(pixels, 1, scale) if method == "matlab" else bicubic_downscale(pixels, scale)
+    if method == "matlab":
+        return matlab_resize(pixels, 1, scale)
+    if method == "pillow":
+        return bicubic_downscale(pixels, scale)
+    size = (pixels.shape[1] // scale, pixels.shape[0] // scale)
+    return np.asarray(Image.fromarray(pixels).resize(size, _FILTERS[method]))
 
 
 def _resize_rows(pixels: Pixels, numerator: int, denominator: int) -> Pixels:

@@ -9,7 +9,7 @@ number of threads either, bit for bit, because every image is computed alone. On
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,15 +19,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.degradations import jpeg
+from harness.degradations import fused, jpeg
 from harness.degradations.filters import filter2d
+from harness.degradations.members import Members, put, split
 from harness.degradations.noise import add_gaussian_noise, add_poisson_noise, poisson_sampler
-from harness.degradations.parameters import Blur, Flags, Parameters, Stage, draw_parameters
+from harness.degradations.parameters import Blur, Parameters, Stage, draw_parameters
 from harness.degradations.resize import resize_by, resize_to
 from harness.degradations.spec import SecondOrderSpec
 from harness.degradations.strategy import strategy_of
 from harness.degradations.threads import map_images
-from harness.degradations.upload import upload
+from harness.degradations.upload import Packed, packed, upload
 from harness.degradations.usm import sharpen, sharpen_window
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import Draws, Kind
@@ -197,15 +198,23 @@ def cut(images: Tensor, corners: npt.NDArray[np.int64], side: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Plan:
-    """One view's parameters, and where its noise comes from."""
+    """One view's parameters, and where its noise comes from.
+
+    Attributes:
+        parameters: of each image.
+        draws: the random numbers of the noise.
+        packed: both, ready for the device; None on a CPU.
+    """
 
     parameters: Parameters
     draws: Draws
+    packed: Packed | None = None
 
     @classmethod
     def draw(cls, spec: SecondOrderSpec, draws: Draws) -> Plan:
         """Draw the parameters. Nothing but NumPy on the host, so another thread may do it ahead."""
-        return cls(draw_parameters(spec, draws), draws)
+        parameters = draw_parameters(spec, draws)
+        return cls(parameters, draws, None if draws.device == "cpu" else packed(parameters, draws))
 
     def select(self, images: slice) -> Plan:
         """Return the plan of some of the images."""
@@ -228,7 +237,7 @@ def steps(target: Tensor, plan: Plan, scale: int) -> Iterator[tuple[str, Tensor]
     """Degrade step by step; yield each step's name and the images after it, the low-resolution images last."""
     parameters = plan.parameters
     first, second = parameters.first, parameters.second
-    tensors = upload(parameters, target.device)
+    tensors = plan.packed.to(target.device) if plan.packed else upload(parameters)
     height, width = target.shape[-2:]
 
     yield "blur1", (images := _blur(target, first.blur, tensors["blur1"]))
@@ -244,11 +253,11 @@ def steps(target: Tensor, plan: Plan, scale: int) -> Iterator[tuple[str, Tensor]
     def compress(some: Tensor, members: Members) -> Tensor:
         return jpeg.compress(some.clamp(0, 1), members.of(tensors["jpeg2"]))
 
-    early, late = _split(parameters.sinc_first, tensors["sinc_first"])
-    images = _replace(images, late, compress)
+    early, late = split(parameters.sinc_first, tensors["sinc_first"])
+    images = put(images, late, compress)
     images = resize_to(images, final_size(target, scale), parameters.mode)
     images = _blur(images, parameters.sinc, tensors["sinc"])
-    images = _replace(images, early, compress)
+    images = put(images, early, compress)
     yield "final", images.mul(255).round_().clamp_(0, 255).div_(255)
 
 
@@ -260,29 +269,31 @@ def _blur(images: Tensor, blur: Blur, kernels: Tensor) -> Tensor:
 
 
 def _add_noise(images: Tensor, stage: Stage, number: str, tensors: dict[str, Tensor], draws: Draws) -> Tensor:
+    if "keys1" in tensors:
+        keys = tensors[f"keys{number}"].view(torch.int64)
+        flags = (tensors[f"{name}{number}"].view(-1) for name in ("normal", "gray", "strength"))
+        return fused.add_noise(images.contiguous(), keys, *flags)
     strength, gray = tensors[f"strength{number}"], tensors[f"gray{number}"]
     stream = f"degradation/noise{number}"
 
     def gaussian(some: Tensor, members: Members) -> Tensor:
-        normals = _pixels(some, stage, gray, members, draws, stream, torch.float32)
+        normals = _pixels(some, stage, members, draws, stream, torch.float32)
         return add_gaussian_noise(some, normals, members.of(strength))
 
     def poisson(some: Tensor, members: Members) -> Tensor:
-        numbers = _pixels(some, stage, gray, members, draws, stream, torch.int32)
+        numbers = _pixels(some, stage, members, draws, stream, torch.int32)
         own = stage.gray[members.positions]
         shared = bool(own[0]) if (own == own[0]).all() else members.of(gray).bool()
         return add_poisson_noise(some, members.of(strength), shared, poisson_sampler(numbers))
 
-    with_gaussian, with_poisson = _split(stage.gaussian, tensors[f"gaussian{number}"])
-    return _replace(_replace(images, with_gaussian, gaussian), with_poisson, poisson)
+    with_gaussian, with_poisson = split(stage.gaussian, tensors[f"gaussian{number}"])
+    return put(put(images, with_gaussian, gaussian), with_poisson, poisson)
 
 
-def _pixels(
-    images: Tensor, stage: Stage, gray: Tensor, members: Members, draws: Draws, stream: str, dtype: torch.dtype
-) -> Tensor:
+def _pixels(images: Tensor, stage: Stage, members: Members, draws: Draws, stream: str, dtype: torch.dtype) -> Tensor:
     """Return random numbers for the members' pixels, standard normal or uniform in 0..2^31 - 1 by the dtype.
 
-    (n, 3, H, W), equal channels for gray images; (n, 1, H, W) if all are. ``gray``: the stage's flags on the device.
+    (n, 3, H, W), equal channels for gray images; (n, 1, H, W) if all are.
     """
     count, channels, height, width = images.shape
     own_gray = stage.gray[members.positions]
@@ -291,49 +302,12 @@ def _pixels(
     kind: Kind = "normal" if dtype.is_floating_point else "integer"
     places = zip(members.positions.tolist(), own_gray.tolist(), strict=True)
     rows = [None if shared and one_pattern else draws.rows[position] for position, shared in places]
-    if images.device.type != "cpu":  # all images at once; a gray one's first plane is what it would get alone
-        draws.fill(stream, numbers, kind, rows)
-        mixed = own_gray.any() and not own_gray.all()
-        return torch.where(members.of(gray).bool(), numbers[:, :1], numbers) if mixed else numbers
     for image, row, shared in zip(numbers, rows, own_gray.tolist(), strict=True):
         drawn = image[:1] if shared else image
         draws.fill(stream, drawn[None], kind, [row])
         if shared and len(image) > 1:
             image[1:] = drawn
     return numbers
-
-
-@dataclass(frozen=True)
-class Members:
-    """Some images of a batch.
-
-    Attributes:
-        positions: (n,) their indices on the host.
-        index: the same on the device; None if these are all images, in order.
-    """
-
-    positions: npt.NDArray[np.int64]
-    index: Tensor | None
-
-    def of(self, values: Tensor) -> Tensor:
-        """Return the members' share of a tensor with one row per image."""
-        return values if self.index is None else values.index_select(0, self.index)
-
-
-def _split(flags: Flags, order: Tensor) -> tuple[Members, Members]:
-    """Return the images with and without a flag; ``order`` holds their indices in this order, on the device."""
-    positions = np.flatnonzero(flags), np.flatnonzero(~flags)
-    count, every = len(positions[0]), len(flags)
-    indices = order.long().split([count, every - count]) if 0 < count < every else (None, None)
-    return Members(positions[0], indices[0]), Members(positions[1], indices[1])
-
-
-def _replace(images: Tensor, members: Members, function: Callable[[Tensor, Members], Tensor]) -> Tensor:
-    """Return the batch with ``function`` applied to some of its images."""
-    if len(members.positions) == 0:
-        return images
-    changed = function(members.of(images), members)
-    return changed if members.index is None else images.index_copy(0, members.index, changed)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,21 @@ import pytest
 
 from harness.datasets import benchmark, locks
 from harness.datasets.benchmark import generate, read_benchmark, verify_benchmark
-from harness.datasets.manifests import MANIFEST, read_manifest
-from harness.degradations.fixed import DEGRADATIONS, NOISES, VERSION, degrade_all, select
+from harness.datasets.catalogue import load_catalogue
+from harness.datasets.manifests import MANIFEST, Row, read_manifest
+from harness.datasets.resolve import ImageFile
+from harness.degradations import fixed
+from harness.degradations.drawn import Drawn
+from harness.degradations.fixed import DEGRADATIONS, NOISES, SWEPT, VERSION, Recipe, degrade_all, own_meanings, select
+from harness.degradations.spec import SecondOrderSpec
+from harness.evaluation.sets import open_set
+from harness.experiment.catalogues import Catalogues
+from harness.experiment.direct_evaluation import adhoc_evaluation
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.files import file_sha256
 from harness.foundation.images import crop_to_multiple, pixel_sha256, read_rgb
+from harness.spec import SetSpec
 from tests.datasets.conftest import Catalogue, photograph, save
 
 SETS = ("clean", "blur_noise", "noise_jpeg")
@@ -28,7 +38,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_layout_pixels_and_manifests(tiny: Path, tmp_path: Path) -> None:
     generate("tiny", SETS, tmp_path / "out", tiny, jobs=1)
     folder = tmp_path / "out" / "tiny"
-    index = layout.index_name(SETS)
+    index = layout.index_name(SETS, {})
     assert {path.name for path in folder.iterdir()} == {"hr", *SETS, index, f"{index}.sha256"}
     lines = [line.split("\t") for line in (folder / index).read_text().splitlines()]
     assert lines == [[name, file_sha256(folder / name / MANIFEST)] for name in sorted(("hr", *SETS))]
@@ -49,7 +59,7 @@ def test_an_index_follows_manifests_that_another_experiment_writes(tiny: Path, t
     folder = tmp_path / "tiny"
     generate("tiny", ("clean", "blur_noise"), tmp_path, tiny, jobs=1)
     generate("tiny", ("noise_jpeg",), tmp_path, tiny, jobs=1)
-    first, third = (folder / layout.index_name(names) for names in (("blur_noise", "clean"), ("noise_jpeg",)))
+    first, third = (folder / layout.index_name(names, {}) for names in (("blur_noise", "clean"), ("noise_jpeg",)))
     before = first.read_text(), first.stat().st_mtime_ns
     generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
     assert (first.read_text(), first.stat().st_mtime_ns) == before, "the same manifests: nothing to bring up to date"
@@ -169,8 +179,8 @@ def test_locks_name_every_image_that_differs(tiny: Path, tmp_path: Path) -> None
 def test_other_scales_have_no_lock(tiny: Path, tmp_path: Path) -> None:
     generate("tiny", ("clean",), tmp_path, tiny, jobs=1)
     locks.write_lock(tmp_path, "tiny", "clean")
-    (note,) = generate("tiny", ("clean",), tmp_path, tiny, jobs=1, scale=2)
-    assert "no lock files at x2 for clean" in note
+    (note,) = generate("tiny", ("clean", "blur_sweep_1", "blur_sweep_2"), tmp_path, tiny, jobs=1, scale=2)
+    assert "no lock files at x2 for clean, blur_sweep_*: " in note
     assert read_rgb(tmp_path / "tiny" / "clean" / "a.png").shape == (15, 20, 3)
 
 
@@ -226,8 +236,9 @@ def test_a_full_disk_is_one_line(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_every_degradation_can_be_generated_for_the_embedded_photographs(tmp_path: Path) -> None:
-    assert generate("embedded_test", tuple(DEGRADATIONS), tmp_path, tmp_path, jobs=2) == []
-    assert len(list((tmp_path / "embedded_test").rglob("*.png"))) == 4 * (1 + len(DEGRADATIONS))
+    names = (*DEGRADATIONS, *SWEPT)
+    assert generate("embedded_test", names, tmp_path, tmp_path, jobs=2) == [], "all as locked"
+    assert len(list((tmp_path / "embedded_test").rglob("*.png"))) == 4 * (1 + len(names))
 
 
 def test_every_noise_can_be_generated_at_full_size_for_the_embedded_photographs(tmp_path: Path) -> None:
@@ -236,3 +247,46 @@ def test_every_noise_can_be_generated_at_full_size_for_the_embedded_photographs(
     assert [(image.row.width, image.row.height) for image in noisy] == [(i.row.width, i.row.height) for i in truths]
     (unlocked,) = generate("embedded_test", ("mixture",), tmp_path / "x2", tmp_path, jobs=2, scale=2)
     assert "no lock files at x2 for mixture" in unlocked
+
+
+def test_another_recipe_under_the_same_name_is_another_evaluation(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = tmp_path / "project" / "configs" / "degradations.yaml"
+    catalogue.parent.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    names, out = ("clean", "worn"), tmp_path / "out"
+    spec = SetSpec(dataset="tiny", degradations=names, metrics=("psnr_rgb",))
+
+    def written(quality: int) -> str:
+        catalogue.write_text(f"benchmark: {{worn: {{jpeg: {quality}}}}}\n")
+        fixed._own_recipes.cache_clear()  # a command reads it once
+        return layout.index_name(names, own_meanings(names))
+
+    first = written(30)
+    assert own_meanings(("clean", "blur")) == {}, "what the harness calls so, its version names"
+    generate("tiny", names, out, tiny, jobs=1)
+    open_set(spec, out)
+    again = written(20)
+    with pytest.raises(HarnessError, match=r"worn/manifest\.tsv: made by another recipe than 'worn' has now; "):
+        open_set(spec, out)
+    assert not (out / "tiny" / again).exists(), "what Snakemake waits for is missing"
+    generate("tiny", names, out, tiny, jobs=1)
+    open_set(spec, out)
+    assert not (out / "tiny" / first).exists(), "nor does the old index stand for pixels of the new recipe"
+    hashes = set()
+    for quality in (30, 20):
+        written(quality)
+        known = replace(Catalogues.load(), datasets=load_catalogue())
+        hashes.add(adhoc_evaluation(["tiny"], names, ["psnr_rgb"], 4, known).hash)
+    assert len(hashes) == 2
+
+
+def test_drawn_images_are_made_again_by_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Recipe(drawn=Drawn(spec=SecondOrderSpec(), scale=4, seed=0, draw=0))
+    task = benchmark._Task(ImageFile("a", Path("a"), "a"), "tiny", Path(), (), 4, {}, None)
+    row = Row("a", 1, 1, "0" * 64)
+    before = {name: task._stamp(name, row, recipe) for name, recipe in {"d": drawn, "blur": Recipe(blur=2.0)}.items()}
+    monkeypatch.setattr(benchmark, "_drawing", lambda: "other code")
+    assert task._stamp("d", row, drawn) != before["d"]
+    assert task._stamp("blur", row, Recipe(blur=2.0)) == before["blur"]

@@ -22,7 +22,7 @@ def test_entries_agree_with_their_manifests(name: str) -> None:
     assert entry.licence
     if entry.manifest_path is not None:
         rows = read_manifest(entry.manifest_path).rows
-        assert len(rows) == (entry.images or 0) * (2 if entry.low else 1)
+        assert len(rows) == (entry.images or 0) * (1 + (entry.degradations or bool(entry.low)))
         if any("{file}" in source.url for source in entry.sources):
             assert all(row.file for row in rows.values())
     elif any("{file}" in source.url for source in entry.sources):
@@ -31,12 +31,16 @@ def test_entries_agree_with_their_manifests(name: str) -> None:
 
 def test_every_standard_benchmark_has_locks() -> None:
     from harness.datasets.locks import lock_path
-    from harness.degradations.fixed import RECIPES
+    from harness.degradations.fixed import RECIPES, SWEPT
 
     for dataset in ("embedded_test", "Set5", "Set14", "B100"):
-        for degradation in RECIPES:
-            rows = read_manifest(lock_path(dataset, degradation)).rows
-            assert len(rows) == ENTRIES[dataset].images
+        rows = {name: read_manifest(lock_path(dataset, name)).rows for name in (*RECIPES, *SWEPT)}
+        assert {len(found) for found in rows.values()} == {ENTRIES[dataset].images}
+        weakest = ("clean", "blur_sweep_0", "noise_sweep_0", "kernel_sweep_bicubic")
+        assert len({tuple(row.sha256 for row in rows[name].values()) for name in weakest}) == 1
+        assert rows["kernel_sweep_matlab"] == rows["clean_matlab"]
+        assert rows["blur_sweep_2"] == rows["blur"]
+        assert rows["jpeg_sweep_50"] == rows["jpeg"]
 
 
 @pytest.mark.parametrize(
@@ -53,8 +57,13 @@ def test_every_standard_benchmark_has_locks() -> None:
         ({"images": None, "manual": "ask"}, "images: required, the number of images; only photographs of your own"),
         ({"images": None, "folder": "../x"}, "folder '../x': must lie below the data folder"),
         ({"pattern": "*"}, r"pattern '\*': must contain {name} once"),
-        ({"low": "{name}"}, "low: required for real_paired, and only there"),
-        ({"kind": "real_paired"}, "low: required for real_paired, and only there"),
+        ({"low": "{name}"}, "low: required for real_paired and degraded, and only there"),
+        ({"degradations": 2}, "degradations: required for degraded, and only there"),
+        (
+            {"kind": "degraded", "low": "{name}", "degradations": 2},
+            "degraded needs a manifest, and {degradation} once in low",
+        ),
+        ({"kind": "real_paired"}, "low: required for real_paired and degraded, and only there"),
         ({"kind": "embedded"}, "files: required for embedded photographs"),
         ({"files": {"a": "b:c"}}, "files: required for embedded photographs, and only for them"),
         ({"crop": -1}, "entry.crop: -1: input should be greater than 0"),

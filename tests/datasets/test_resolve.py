@@ -160,7 +160,7 @@ def test_missing_packages_are_told(write_catalogue: Catalogue, tmp_path: Path) -
 
 def test_embedded_photographs_are_there_and_share_no_scene() -> None:
     entries = {name: entry for name, entry in load_catalogue().items() if entry.kind == "embedded"}
-    assert set(entries) == {"embedded_train", "embedded_heldout", "embedded_test"}
+    assert set(entries) == {"embedded_train", "embedded_heldout", "embedded_test", "embedded_other"}
     seen: set[str] = set()
     for name, entry in entries.items():
         scenes = {file.removesuffix("_left").removesuffix("_right") for file in entry.files}

@@ -52,7 +52,7 @@ def _the_way_of_cuda() -> Iterator[None]:
     """All images at once, kinds gathered by index, FFT and interpolation for everything."""
     strategy = strategy_of(torch.device("cuda"))
     with pytest.MonkeyPatch.context() as patch:
-        for module in (banded, filters, noise, resize, second_order):
+        for module in (banded, filters, noise, resize, second_order, usm):
             patch.setattr(module, "strategy_of", lambda device: strategy)
         for cached in (resize._band, usm._gaussian_band):
             cached.cache_clear()
