@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from harness.analysis.features import channels_last, features_of, with_replaced
+from harness.analysis.features import beginning_kept, channels_last, features_of, with_replaced
 from harness.networks.taps import Taps, channels_of
 
 
@@ -81,10 +81,11 @@ def leave_one_out(
     """Return ``score`` of the output (1, 3, H, W) without each channel at one tap, in the order of the channels."""
     with torch.inference_mode():
         _, features = features_of(network, taps, role, image, scale)
-        return [
-            score(with_replaced(network, taps, role, index, image, scale, partial(without_channel, channel=c)))
-            for c in range(channels_of(features[index]))
-        ]
+        with beginning_kept(network, taps, role, index, image, scale):
+            return [
+                score(with_replaced(network, taps, role, index, image, scale, partial(without_channel, channel=c)))
+                for c in range(channels_of(features[index]))
+            ]
 
 
 def _saliency(gradient: Tensor, dead: bool) -> Tensor:

@@ -19,6 +19,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.rng import numpy_stream
 
 Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 COMPONENTS = 50
 _RESAMPLES = 500
@@ -70,17 +71,32 @@ def cluster_indices(features: Array, degradations: Sequence[str], images: Sequen
     silhouettes = silhouette_samples(points, labels)
     rows = {name: np.flatnonzero(names == name) for name in known}
     generator = numpy_stream("analysis/clusters", len(points))
-    drawn = []
-    for _ in range(_RESAMPLES):
-        chosen = np.concatenate([rows[known[i]] for i in generator.integers(len(known), size=len(known))])
-        if len(chosen) > len(set(degradations)):
-            drawn.append(float(calinski_harabasz_score(points[chosen], labels[chosen])))
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    times = generator.multinomial(len(known), np.full(len(known), 1 / len(known)), size=_RESAMPLES)
+    low, high = np.nanquantile(_resampled(points, labels, [rows[name] for name in known], times), [0.025, 0.975])
     return Clusters(
         float(calinski_harabasz_score(points, labels)),
         (float(low), float(high)),
         {name: float(silhouettes[rows[name]].mean()) for name in known},
     )
+
+
+def _resampled(points: Array, labels: npt.NDArray[np.str_], rows: list[npt.NDArray[np.intp]], times: Ints) -> Array:
+    """Return the Calinski-Harabasz index of resamples that hold image i ``times[:, i]`` times, from sums of each image.
+
+    NaN where a resample lacks a degradation, or its features do not differ within them.
+    """
+    kinds = sorted(set(labels))
+    counts = np.array([[np.sum(labels[own] == kind) for kind in kinds] for own in rows], dtype=float)
+    sums = np.array([[points[own][labels[own] == kind].sum(0) for kind in kinds] for own in rows])
+    squares = np.array([np.sum(points[own] ** 2) for own in rows])
+    number, total = times @ counts, np.einsum("ri,ikd->rkd", times, sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = np.sum(np.sum(total**2, 2) / number, 1)
+        size = number.sum(1)
+        between = explained - np.sum(total.sum(1) ** 2, 1) / size
+        within = times @ squares - explained
+        index = between * (size - len(kinds)) / (within * (len(kinds) - 1))
+    return np.where(np.isfinite(index), index, np.nan)
 
 
 def picture(features: Array) -> Array:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +55,46 @@ def with_replaced(
     """Return the output (N, 3, h scale, w scale) with the features at one tap of ``role`` replaced."""
     with _hooked(network, taps, role, lambda _, tensor: replace(tensor), only=(index,)):
         return forward_padded(network, image, scale)
+
+
+@contextmanager
+def beginning_kept(network: nn.Module, taps: Taps, role: str, index: int, image: Tensor, scale: int) -> Iterator[None]:
+    """Within, what runs before a tap is not computed again: passes on ``image`` cost what lies behind the tap.
+
+    One pass notes what each module gives. Those that ran once and had ended when the tap was reached then answer with a
+    copy of it. Whatever replaces the features, these cannot depend on it. Nothing else may be run meanwhile.
+    """
+    given: dict[nn.Module, Tensor] = {}
+    calls: Counter[nn.Module] = Counter()
+    before: set[nn.Module] = set()
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        calls[module] += 1
+        if isinstance(output, Tensor):
+            given[module] = output.clone()  # what follows may work in place
+
+    def reached(_: int, tensor: Tensor) -> None:
+        before.update(given)
+
+    handles = [module.register_forward_hook(note) for module in network.modules() if module is not network]
+    try:
+        with _hooked(network, taps, role, reached, only=(index,)):
+            forward_padded(network, image, scale)
+    finally:
+        for handle in handles:
+            handle.remove()
+    kept = [module for module in before if calls[module] == 1 and "forward" not in vars(module)]
+    try:
+        for module in kept:
+            module.forward = partial(_answer, given[module])
+        yield
+    finally:
+        for module in kept:
+            vars(module).pop("forward", None)
+
+
+def _answer(output: Tensor, *_: Any, **__: Any) -> Tensor:
+    return output.clone()
 
 
 def channels_last(features: Tensor) -> Tensor:

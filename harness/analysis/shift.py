@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import gammaln
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from harness.foundation.errors import HarnessError
@@ -66,9 +65,22 @@ def distribution(patches: Array) -> GeneralizedGaussian:
     Raises:
         HarnessError: as :func:`fit`.
     """
-    values = PCA(min(COMPONENTS, *patches.shape), svd_solver="full").fit_transform(patches).ravel()
+    values = _components(patches).ravel()
     inliers = np.abs(values - values.mean()) < _OUTLIER * values.std()
     return fit(values[inliers] if inliers.any() else values)  # none where all are equal: fit refuses those
+
+
+def _components(patches: Array) -> Array:
+    """Return the principal components of patches (n, d), up to their signs, which the fit does not see.
+
+    From the products of patches with each other where these are fewer than values, as a rule.
+    """
+    centred = patches - patches.mean(0)
+    count = min(COMPONENTS, *patches.shape)
+    if len(patches) > centred.shape[1]:
+        return centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :count]
+    strengths, directions = np.linalg.eigh(centred @ centred.T)
+    return directions[:, ::-1][:, :count] * np.sqrt(np.maximum(strengths[::-1][:count], 0.0))
 
 
 def own_patch_index(reference: GeneralizedGaussian, other: GeneralizedGaussian) -> float:
