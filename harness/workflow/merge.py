@@ -1,7 +1,7 @@
-"""Results of several machines in one folder: finished runs, their metrics and, if asked for, states to go on from.
+"""Results of several machines in one folder: finished runs, their metrics and analyses and, if asked for, states.
 
 Nothing whole is ever overwritten, and nothing damaged is ever copied. Equal files are fine, a run whose weights or
-history differ is a conflict and is left alone with its metrics; a file here that is not what was written gives way to
+history differ is a conflict and is left alone with all its rows; a file here that is not what was written gives way to
 one that is. Sums and Snakemake's records of the copied files come along, so that it knows them as its own: it repeats
 nothing, and later repeats what changed code or data ask for. A merge that was interrupted goes on when called again.
 """
@@ -23,6 +23,7 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.files import copy_file
 from harness.foundation.sums import adopt_sum, altered, copy_sealed, has_sum
 from harness.networks.weights import read_metadata
+from harness.reporting.rows.analyses import read_rows
 from harness.reporting.rows.metric_rows import load
 from harness.reporting.rows.run_records import read_document, read_history
 from harness.spec import RunSpec
@@ -30,8 +31,9 @@ from harness.training.state import problem_of
 
 WEIGHTS, HISTORY, RECORD = "weights.safetensors", "history.csv", "run.json"
 
-_RESULT = (HISTORY, WEIGHTS)  # two trainings of the same spec agree in these; the record tells seconds and hardware
 _METADATA = Path(".snakemake/metadata")
+
+_PARTS = (layout.RUNS, layout.METRICS, layout.SELECTION, layout.ANALYSIS, layout.STATE)
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Merge:
     Attributes:
         copied: files that are new, relative to the results folder.
         replaced: those of them that lay here damaged.
-        equal: how many runs and metrics were there already.
+        equal: how many runs and files of rows were there already.
         unfinished: runs that other folders have not finished, one line each.
         problems: conflicts and broken runs, one line each; nothing of them was copied.
     """
@@ -112,7 +114,7 @@ class _Target:
 def _results(folder: Path, into: Path) -> Path:
     """Return the results folder that ``folder`` is or holds."""
     for candidate in (folder / layout.RESULTS, folder):
-        if any((candidate / part.name).is_dir() for part in (layout.RUNS, layout.METRICS, layout.STATE)):
+        if any((candidate / part.name).is_dir() for part in _PARTS):
             if candidate.resolve() == into.resolve():
                 raise HarnessError(f"merge: {folder}: that is the folder to merge into; name other ones")
             return candidate
@@ -128,7 +130,9 @@ def _files(folder: Path, target: _Target, with_state: bool, found: Merge) -> Ite
             refused.add(run.name)
             continue
         name = Path(layout.RUNS.name) / run.name
-        there = {file: target.present(name / file) for file in (HISTORY, RECORD, WEIGHTS)}
+        # Before the weights: what Snakemake knows of as finished has what it kept.
+        kept = [str(path.relative_to(run)) for path in layout.all_kept(run)]
+        there = {file: target.present(name / file) for file in (*kept, HISTORY, RECORD, WEIGHTS)}
         if problem := _problem(run) or _conflict(run, there, target.folder / name):
             found.problems.append(problem)
             refused.add(run.name)
@@ -137,17 +141,18 @@ def _files(folder: Path, target: _Target, with_state: bool, found: Merge) -> Ite
         found.equal += not lacking
         target.same |= {name / file: run / file for file, known in there.items() if known and _equal(run / file, known)}
         yield from ((run / file, name / file) for file in lacking)
-    for path in sorted((folder / layout.METRICS.name).glob("*/[!.]*.parquet")):
-        if path.parent.name not in refused:
-            yield from _metrics(path, path.relative_to(folder), target, found)
+    for place, suffix in ((layout.METRICS, "parquet"), (layout.SELECTION, "parquet"), (layout.ANALYSIS, "csv")):
+        for path in sorted(folder.glob(f"{place.name}/*/[!.]*.{suffix}")):
+            if path.parent.name not in refused:
+                yield from _rows(path, path.relative_to(folder), target, found)
     if with_state:
         yield from _states(folder, target, found)
 
 
-def _metrics(path: Path, name: Path, target: _Target, found: Merge) -> Iterator[tuple[Path, Path]]:
-    """Yield a metrics file that is whole there and lacking or damaged here."""
+def _rows(path: Path, name: Path, target: _Target, found: Merge) -> Iterator[tuple[Path, Path]]:
+    """Yield a file of metrics, selection or analyses that is whole there and lacking or damaged here."""
     if problem := _unsound(path):
-        found.problems.append(f"{path}: {problem}; evaluate again there, or leave it out")
+        found.problems.append(f"{path}: {problem}; make it again there, or leave it out")
         return
     known = target.present(name)
     if known is None:
@@ -198,9 +203,9 @@ def _problem(run: Path) -> str | None:
             return f"{run}: {what} says spec {value}, but the spec's hash is {spec.hash[:8]}; another version wrote it?"
     if not (run / HISTORY).is_file():
         return f"{run}: no {HISTORY}; leave it out or train it again"
-    for file in (HISTORY, RECORD, WEIGHTS):
-        if problem := _unsound(run / file):
-            return f"{run / file}: {problem}; leave it out or train it again"
+    for path in (*layout.all_kept(run), *(run / file for file in (HISTORY, RECORD, WEIGHTS))):
+        if problem := _unsound(path):
+            return f"{path}: {problem}; leave it out or train it again"
     return None
 
 
@@ -209,12 +214,14 @@ def _unsound(path: Path) -> str | None:
     if has_sum(path):
         return altered(path)
     read: dict[str, Callable[[Path], object]] = {WEIGHTS: read_metadata, HISTORY: read_history, RECORD: read_document}
+    kept = path.parent.name == layout.KEPT
+    rows = load if path.suffix == ".parquet" else read_rows
     try:
-        read.get(path.name, load)(path)
+        read.get(WEIGHTS if kept else path.name, rows)(path)
     except HarnessError as error:
         return str(error).removeprefix(f"{path}: ")
-    owner = read_metadata(path).get("spec_hash") if path.name == WEIGHTS else None
-    own = _hash_of(path.parent)
+    owner = read_metadata(path).get("spec_hash") if kept or path.name == WEIGHTS else None
+    own = _hash_of(path.parents[1] if kept else path.parent)
     return f"weights of the run {owner}" if owner and own and not owner.startswith(own) else None
 
 
@@ -225,8 +232,11 @@ def _hash_of(run: Path) -> str | None:
 
 
 def _conflict(run: Path, there: dict[str, Path | None], here: Path) -> str | None:
-    """Return how a whole run contradicts the one of the same name, in one line."""
-    for file in _RESULT:
+    """Return how a whole run contradicts the one of the same name, in one line.
+
+    Two trainings of the same spec agree in all but the record, which tells seconds and hardware.
+    """
+    for file in [file for file in there if file != RECORD]:
         if (known := there[file]) is not None and not _equal(run / file, known):
             return f"{run / file}: other bytes than {known}; delete the run that is wrong"
     record = there[RECORD]

@@ -33,7 +33,7 @@ def test_merged_results_are_snakemakes_own(finished: Checkout, fresh: Checkout) 
     halves = [half(finished, name) for name in ("baseline", "dropout")]
     call = call_merge(fresh, *(str(one.root) for one in halves))
     assert call.status == 0, call.text
-    assert "9 files copied, 1 runs and metrics were there already" in call.text
+    assert "9 files copied, 1 runs and files of rows were there already" in call.text
     assert fresh.planned() == REPORTING, "what each machine trained and evaluated counts as done"
     fresh.append("harness/training/step.py", "# changed")
     planned = fresh.planned()

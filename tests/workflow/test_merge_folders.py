@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ import torch
 from harness.evaluation.evaluate import COLUMNS, write_metrics
 from harness.evaluation.retries import attempts
 from harness.foundation import files as foundation_files
+from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.sums import seal_json, seal_text
 from harness.networks.weights import save_weights
@@ -67,6 +69,39 @@ def test_halves_make_a_whole(machines: list[Path], tmp_path: Path) -> None:
     assert (again.copied, again.equal) == ([], 4)
 
 
+def test_rows_of_analyses_and_selection_come_along_and_contradictions_are_named(
+    machines: list[Path], tmp_path: Path
+) -> None:
+    columns = "analysis,measure,degradation,layer,depth,image,channel,value,low,high\n"
+    text = f"{columns}shift,own_patch_index,blur,last,3,,,2.5,,\n"
+    first, second = (next((folder / "runs").glob("*")).name for folder in machines)
+    for folder, run in zip(machines, (first, second), strict=True):
+        seal_text(folder / "analysis" / run / "abcdef01.000000010.csv", text)
+        write_rows(folder / "selection" / run / "abcdef01.000000005.parquet", 20.0)
+    (own, other), into = machines, tmp_path / "all"
+    sums(own)[f"analysis/{first}/abcdef01.000000010.csv"].unlink()
+    assert merge(machines, into).problems == []
+    assert files(into) == files(own) | files(other)
+
+    seal_text(own / "analysis" / first / "abcdef01.000000010.csv", text.replace("2.5", "2.6"))
+    (other / "analysis" / second / "abcdef01.000000010.csv").write_text(text + "x")
+    (into / "analysis" / second / "abcdef01.000000010.csv").unlink()
+    found = merge(machines, into)
+    contradiction, damage = sorted(found.problems)
+    assert re.search(r"one/.*abcdef01\.000000010\.csv: other bytes than .*all/.*; delete the one", contradiction)
+    assert re.search(r"two/.*abcdef01\.000000010\.csv: .*; make it again there, or leave it out", damage)
+    assert found.copied == []
+    (into / "analysis" / second / "abcdef01.000000010.csv.sha256").unlink()
+    sums(other)[f"analysis/{second}/abcdef01.000000010.csv"].unlink()
+    (other / "analysis" / second / "abcdef01.000000010.csv").write_text("analysis,value\n")
+    assert "lacks the column" in sorted(merge(machines, into).problems)[1]
+
+
+def sums(folder: Path) -> dict[str, Path]:
+    """File below a results folder to its sum."""
+    return {p.relative_to(folder).as_posix().removesuffix(".sha256"): p for p in folder.rglob("*.sha256")}
+
+
 def test_what_could_not_be_read_comes_along_so_that_it_is_tried_again(
     machines: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +130,23 @@ def test_the_same_run_trained_twice_is_no_conflict(machines: list[Path], tmp_pat
     found = merge(machines[:1], tmp_path / "all")
     assert (found.copied, found.equal, found.problems) == ([], 2, [])
     assert (own / "run.json").read_bytes() == before
+
+
+def test_weights_kept_on_the_way_come_along(machines: list[Path], tmp_path: Path) -> None:
+    spec, into = tiny_spec(seed=0), tmp_path / "all"
+    (run,) = (machines[0] / "runs").iterdir()
+    own = write_run(into, spec)
+    for iteration in (10, 20):
+        path = layout.kept(run, iteration)
+        save_weights(path, {"w": torch.zeros(3)}, {"spec_hash": spec.hash, "iteration": iteration}, sealed=True)
+    found = merge(machines[:1], into)
+    assert found.copied == [path.relative_to(machines[0]) for path in layout.all_kept(run)]
+    assert files(own / "kept") == files(run / "kept")
+    save_weights(layout.kept(own, 20), {"w": torch.ones(3)}, {"spec_hash": spec.hash, "iteration": 20}, sealed=True)
+    (problem,) = merge(machines[:1], into).problems
+    assert "000000020.safetensors: other bytes than" in problem
+    layout.kept(own, 20).write_bytes(b"damaged")
+    assert merge(machines[:1], into).replaced == [path.relative_to(into) for path in layout.all_kept(own)[1:]]
 
 
 def test_conflicts_are_named_and_left_alone(machines: list[Path], tmp_path: Path) -> None:
