@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.experiment import Experiment
 from harness.experiment.ablations import Ablation, ablation_names, load_ablation
+from harness.experiment.citations import citations
 from harness.experiment.stages import Stage, write_stage
 from harness.experiment.tuning import Best, Chosen, Tuning
 from harness.foundation import layout
@@ -15,7 +16,13 @@ from harness.foundation.errors import HarnessError
 from harness.foundation.sums import seal_json
 from harness.reporting.figures.build import write_figures
 from harness.reporting.page.ablation import Outcome, outcome, write_outcome
+from harness.reporting.page.analysis import analysis_section, write_analysis
+from harness.reporting.page.overview import write_overview
 from harness.reporting.page.report import write_report as _write_report
+from harness.reporting.page.sections import Maker, sections_of
+from harness.reporting.page.selection import selection_section, write_selection
+from harness.reporting.page.sweeps import sweep_section
+from harness.reporting.page.systematic import systematic_section
 from harness.reporting.page.tuning import Tuned, tuned, write_tuned
 from harness.reporting.page.verdicts import undecided
 from harness.reporting.rows.compared import Study, study_of, study_of_ablation
@@ -24,6 +31,9 @@ from harness.reporting.rows.trials import CHOSEN, default_study, ended, tuned_st
 from harness.reporting.statistics.summary import summarize
 from harness.reporting.statistics.trials import best_of
 from harness.reporting.tables.write import write_tables as _write_tables
+
+MAKERS: tuple[Maker, ...] = (sweep_section, systematic_section, analysis_section, selection_section)
+"""The sections of the report between tuning and training, in their order."""
 
 
 def aggregate(experiment: Experiment, *, partial: bool = False) -> Path:
@@ -67,12 +77,20 @@ def figures(experiment: Experiment) -> list[Path]:
     return write_figures(metrics, study_of(experiment), layout.RUNS, benchmarks, folder)
 
 
+def overview() -> Path:
+    """Write ``reports/index.html``, a page over all reports that are there, and return it."""
+    return write_overview(layout.REPORTS)
+
+
 def report(experiment: Experiment) -> Path:
-    """Write ``reports/<experiment>/report.html`` from the metrics, records, figures and ablations that are there."""
+    """Write ``reports/<experiment>/report.html`` from the metrics, records, figures and ablations that are there.
+
+    The index over all reports is written after it.
+    """
     folder = layout.report(experiment.name)
     metrics = layout.experiment_metrics(experiment.name)
     found = ablations_there(experiment)
-    return _write_report(
+    written = _write_report(
         metrics,
         study_of(experiment),
         layout.RUNS,
@@ -80,7 +98,11 @@ def report(experiment: Experiment) -> Path:
         folder / "report.html",
         found,
         tuning_there(experiment),
+        sections_of(experiment, MAKERS),
+        citations(experiment),
     )
+    overview()
+    return written
 
 
 def tuning_there(experiment: Experiment) -> tuple[Tuned, Path] | None:
@@ -146,6 +168,24 @@ def tuning(experiment: Experiment, *, partial: bool = False) -> list[Path]:
         write_aggregate([item for item in files if not partial or item[0].is_file()], whole, rows)
     found = tuned(experiment, own, rows, layout.RUNS, partial=partial)
     return [rows, *write_tuned(found, layout.tuning(experiment.name))]
+
+
+def analysis(experiment: Experiment) -> list[Path]:
+    """Write the table and the figures of an experiment's analyses and return the files.
+
+    Raises:
+        HarnessError: the experiment has none, or rows are missing.
+    """
+    return write_analysis(experiment)
+
+
+def selection(experiment: Experiment) -> list[Path]:
+    """Write what choosing among kept weights on a test set would have gained and return the files.
+
+    Raises:
+        HarnessError: the experiment has no such section, or rows are missing.
+    """
+    return write_selection(experiment)
 
 
 def _tuning_of(experiment: Experiment) -> Tuning:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import get_args
 
 from harness.experiment import Experiment
+from harness.experiment.file import AnalysisName
 from harness.foundation import layout
 from harness.reporting.rows.compared import REAL, Study, study_of
 from harness.reporting.rows.labels import compares
 
 TABLE_FORMATS = ("csv", "html", "md", "tex")
 FIGURE_FORMATS = ("pdf", "png")
+ANALYSIS_FIGURES = ("saliency", "leave_one_out", "blocks", "picture", "prediction")
+ANALYSES_OVER_TIME = "over_time"
+"""The figure of analyses of the weights on the way, where they are asked for."""
+
+SELECTION_FIGURE = "over_time"
+CROPS = "crops.json"
+"""Results of single images, small, for the page."""
+
+DATA_FORMAT = "csv"
+"""Of the numbers behind a figure."""
 
 PUBLISHED = Path("configs/published")
 """Published numbers, one CSV file for each source."""
@@ -25,7 +37,10 @@ def table_files(experiment: Experiment) -> list[Path]:
 def figure_files(experiment: Experiment) -> list[Path]:
     """Return the figures of an experiment, sorted."""
     folder = layout.report(experiment.name) / "figures"
-    return sorted(folder / f"{name}.{form}" for name in figure_names(study_of(experiment)) for form in FIGURE_FORMATS)
+    forms = (*FIGURE_FORMATS, DATA_FORMAT)
+    study = study_of(experiment)
+    names = [f"{name}.{form}" for name in (*figure_names(study), *systematic_figures(study)) for form in forms]
+    return sorted(folder / name for name in (*names, CROPS))
 
 
 def tables_below(study: Study, folder: Path) -> list[Path]:
@@ -34,6 +49,7 @@ def tables_below(study: Study, folder: Path) -> list[Path]:
     kinds += [name for name in degraded_metrics(study) if name != study.metrics[0] or _several_sets(study, name)]
     kinds += ["published"] if published_cells(study) else []
     kinds += ["test_time"] if study.ways else []
+    kinds += ["systematic"] if study.systematic else []
     names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
     names += ["summary.csv", "ranks.csv", "failures.csv", "failures.md", "README.md", "preview.tex"]
     return sorted(folder / name for name in names)
@@ -66,6 +82,32 @@ def tuning_files(experiment: Experiment) -> list[Path]:
     return sorted(layout.tuning(experiment.name) / name for name in (*names, *(f"search.{f}" for f in FIGURE_FORMATS)))
 
 
+def analysis_figures(experiment: Experiment) -> list[str]:
+    """Return the names of the figures of an experiment's analyses, in the order of the report.
+
+    A figure that is called as an analysis is left out where that is not asked for.
+    """
+    entry = experiment.file.analysis
+    if entry is None:
+        return []
+    names = [name for name in ANALYSIS_FIGURES if name in entry.analyses or name not in get_args(AnalysisName)]
+    return [*names, *[ANALYSES_OVER_TIME] * entry.over_time]
+
+
+def analysis_files(experiment: Experiment) -> list[Path]:
+    """Return the table, its data and the figures of an experiment's analyses, sorted."""
+    files = ["values.csv", *(f"analysis.{form}" for form in TABLE_FORMATS)]
+    files += [f"{figure}.{form}" for figure in analysis_figures(experiment) for form in FIGURE_FORMATS]
+    return sorted(layout.analysis_report(experiment.name) / file for file in files)
+
+
+def selection_files(name: str) -> list[Path]:
+    """Return the tables, their data and the figure of the choice among kept weights, sorted."""
+    files = ["gains.csv", f"{SELECTION_FIGURE}.csv", *(f"{SELECTION_FIGURE}.{form}" for form in FIGURE_FORMATS)]
+    files += [f"{table}.{form}" for table in ("selection", "runs") for form in TABLE_FORMATS]
+    return sorted(layout.selection_report(name) / file for file in files)
+
+
 def degraded_metrics(study: Study) -> list[str]:
     """Return the metrics of degraded sets: each has a table by its name."""
     sets = [item for item in study.sets if item.degradation != REAL]
@@ -87,7 +129,15 @@ def photograph_metrics(study: Study) -> dict[str, list[str]]:
     return {table: names for table, names in found.items() if names}
 
 
+def systematic_figures(study: Study) -> list[str]:
+    """Return the names of the figures of a study's sets of many degradations."""
+    return [f"systematic_{part.name}_{network}" for part in study.systematic for network in study.networks]
+
+
 def figure_names(study: Study) -> list[str]:
-    """Return the names of a study's figures, in the order of the report."""
-    names = ["gains", "heatmap", "forest", "ranks", "gallery", "curves"]
-    return [*names, "annealing", "cost"] if study.annealed else [*names, "cost"]
+    """Return the names of a study's figures, in the order of the report.
+
+    The heat map shows data sets beside each other; with one, it would repeat what the gains show.
+    """
+    names = ["forest", "gains", *["heatmap"] * _several_sets(study, study.metrics[0]), "ranks", "gallery", "curves"]
+    return [*names, *["annealing"] * bool(study.annealed), "cost"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 _VOID = {"meta", "img", "br", "hr", "link", "input", "col"}
+_INSIDE = tuple(f"data:{kind};base64," for kind in ("application/pdf", "text/csv", "application/x-bibtex"))
 _LOADING = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping"}
 
 
@@ -26,8 +28,10 @@ class _Reader(HTMLParser):
             if name == "id":
                 self.ids.append(value or "")
             if name == "href":
-                self.targets.append(value or "")
-            if name in _LOADING and not (value or "").startswith("data:image/png;base64,"):
+                inside = (value or "").startswith(_INSIDE)
+                if not (inside and "download" in dict(attrs)):
+                    self.targets.append(value or "")
+            if name in _LOADING and not (value or "").startswith(("data:image/png;base64,", "data:image/webp;base64,")):
                 self.problems.append(f"{name}={value!r}")
         if tag == "img" and not dict(attrs).get("alt"):
             self.problems.append("img without alt")
@@ -40,19 +44,28 @@ class _Reader(HTMLParser):
         self.text.append(data)
 
 
-def problems(page: str) -> list[str]:
-    """Return what is wrong with a page; an empty list if nothing is."""
+def problems(page: str, folder: Path | None = None) -> list[str]:
+    """Return what is wrong with a page; an empty list if nothing is.
+
+    A link leads to a place in the page; where its folder is given, to a file below that folder, too.
+    """
     reader = _Reader()
     reader.feed(page)
     reader.close()
     found = reader.problems + [f"<{tag}> never closed" for tag in reader.open]
     found += [f"id {name!r} twice" for name in set(reader.ids) if reader.ids.count(name) > 1]
-    found += [f"link {to!r}" for to in reader.targets if not (to.startswith("#") and to[1:] in reader.ids)]
+    found += [f"link {to!r}" for to in reader.targets if not _leads(to, reader.ids, folder)]
     text = "".join(reader.text)
     found += [word for word in ("@import", "url(", "fetch(", "XMLHttpRequest") if word in text]
     if not page.lower().startswith("<!doctype html>"):
         found.append("no doctype")
     return found
+
+
+def _leads(target: str, ids: list[str], folder: Path | None) -> bool:
+    if target.startswith("#"):
+        return target[1:] in ids
+    return folder is not None and ".." not in target and (folder / target).is_file()
 
 
 def visible_text(page: str) -> str:

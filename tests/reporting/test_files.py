@@ -35,7 +35,7 @@ def test_planned_files(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = load_experiment(DEMO)
     assert Path("reports/demo/tables/main.md") in table_files(experiment)
     assert Path("reports/demo/figures/annealing.pdf") in figure_files(experiment)
-    assert len(set(figure_files(experiment))) == 16
+    assert len(set(figure_files(experiment))) == 22
 
 
 def test_planning_imports_nothing_heavy() -> None:

@@ -75,7 +75,7 @@ def test_a_method_that_is_exact_on_every_image_shows_inf_and_harms_no_other(tmp_
     found = report(written, STUDY, tmp_path / "b")
     write_benchmarks(written, tmp_path / "benchmarks")
     drawn = write_figures(written.metrics, STUDY, written.runs, tmp_path / "benchmarks", tmp_path / "figures")
-    assert len(drawn) == 2 * len(figure_names(STUDY))
+    assert len(drawn) == 1 + 3 * len(figure_names(STUDY))
     assert found["average", "clean", "bicubic"]["mean"] == found["average", "clean", "dropout"]["mean"] == "inf"
     assert found["average", "clean", "dropout"]["difference"] == ""
     assert found["average", "clean", "dropout"]["state"] == "ok"

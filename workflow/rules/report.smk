@@ -52,7 +52,7 @@ rule figures:
         experiment.external_weights,
     output:
         report(experiment.figures(".png"), caption="../report/figure.rst", category="Figures"),
-        experiment.figures(".pdf"),
+        experiment.figures(".csv", ".json", ".pdf"),
     log:
         f"results/logs/{experiment.name}/figures.log",
     conda:
@@ -75,6 +75,8 @@ rule report:
         rules.figures.output,
         experiment.external_weights,
         experiment.tuning.inputs,
+        experiment.analyses.reports(".csv", ".png"),
+        experiment.selection.reports(".csv", ".png"),
     output:
         report(
             f"reports/{experiment.name}/report.html",

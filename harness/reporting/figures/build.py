@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from harness.foundation.images import Pixels
 from harness.foundation.yamlfile import validate
-from harness.reporting.figures import gallery as crops
+from harness.reporting.figures import gallery
 from harness.reporting.figures.cost import quality_against_cost
+from harness.reporting.figures.crops import more_cases, strips_within, weights_of, write_crops
 from harness.reporting.figures.curves import annealing, training_curves
+from harness.reporting.figures.data import differences, histories, write_data
 from harness.reporting.figures.estimates import forest, rank_bars
-from harness.reporting.figures.gains import gain_bars, gain_heatmap
+from harness.reporting.figures.gains import gain_heatmap, gain_points
+from harness.reporting.figures.sweeps import sweep_curves
+from harness.reporting.figures.systematic import systematic_curves
+from harness.reporting.files import figure_names
 from harness.reporting.rows.compared import Study
-from harness.reporting.rows.metric_rows import Block, blocks, load
+from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import Records, load_records
 from harness.reporting.statistics.costs import costs
 from harness.reporting.statistics.summary import rank_table, summarize_blocks
+from harness.reporting.statistics.sweeps import sweep_summary
 from harness.spec import RunSpec
 
 MOMENTS = 1000
@@ -29,7 +36,7 @@ MOMENTS = 1000
 def write_figures(
     metrics: str | Path, study: Study, runs: str | Path, benchmarks: str | Path, folder: str | Path
 ) -> list[Path]:
-    """Write all figures (PDF and PNG) below ``folder`` and return their paths, sorted.
+    """Write all figures (PDF, PNG, and their data as CSV) below ``folder`` and return their paths, sorted.
 
     Args:
         metrics: the aggregated metrics file.
@@ -44,19 +51,52 @@ def write_figures(
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
     metric = study.metrics[0]
-    paths = gain_bars(summary, study, metric, folder)
-    paths += gain_heatmap(summary, study, metric, folder)
+    ranks, spent = rank_table(laid_out, study), costs(study, records)
+    data = differences(summary, metric)
+    paths = gain_points(summary, study, metric, folder)
+    if "heatmap" in figure_names(study):
+        paths += gain_heatmap(summary, study, metric, folder)
     paths += forest(summary, study, metric, folder)
-    paths += rank_bars(rank_table(laid_out, study), study, metric, folder)
+    paths += rank_bars(ranks, study, metric, folder, summary=summary)
     trained = study.trainings
     trainings = records if trained is study else load_records(trained, runs)
     paths += training_curves(trainings.histories, trained, folder)
-    paths += quality_against_cost(summary, costs(study, records), study, metric, folder)
+    paths += quality_against_cost(summary, spent, study, metric, folder)
     if study.annealed:
         weights, iterations = schedules(trained, trainings)
         paths += annealing(weights, iterations, folder)
-    paths += write_gallery(laid_out, study, records, Path(benchmarks), folder)
+        data["annealing"] = _moments(weights)
+    cases = gallery.choose_cases(laid_out, study, metric)
+    paths += write_gallery(cases, more_cases(laid_out, study, cases, records), study, records, Path(benchmarks), folder)
+    data |= {"ranks": ranks, "cost": spent, "curves": histories(trainings.histories), "gallery": _scores(cases)}
+    paths += write_data({name: data[name] for name in figure_names(study)}, folder)
+    if study.swept:
+        paths += sweep_curves(sweep_summary(frame, study), study, folder)
+    paths += systematic_curves(frame, study, folder)
     return sorted(paths)
+
+
+def _moments(weights: Mapping[str, npt.NDArray[np.float64]]) -> pd.DataFrame:
+    """Return the weight of every site at every moment, a row for each change."""
+    rows = [
+        (title, site + 1, moment / MOMENTS, float(values[moment]))
+        for title, table in weights.items()
+        for site, values in enumerate(table)
+        for moment in np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    ]
+    return pd.DataFrame(rows, columns=["variant", "site", "share of the training", "weight"])
+
+
+def _scores(cases: Sequence[gallery.Case]) -> pd.DataFrame:
+    """Return what is known of the cases of the gallery: a row per method."""
+    rows = [
+        (case.network, case.dataset, case.degradation, case.image, case.reason, case.gain, method, score)
+        for case in cases
+        for method, score in case.scores.items()
+    ]
+    return pd.DataFrame(
+        rows, columns=["network", "dataset", "degradation", "image", "reason", "gain", "method", "mean"]
+    )
 
 
 def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.float64]], int]:
@@ -95,18 +135,35 @@ def schedules(study: Study, records: Records) -> tuple[dict[str, npt.NDArray[np.
 
 
 def write_gallery(
-    laid_out: Sequence[Block], study: Study, records: Records, benchmarks: Path, folder: Path
+    cases: Sequence[gallery.Case],
+    more: Iterator[gallery.Case],
+    study: Study,
+    records: Records,
+    benchmarks: Path,
+    folder: Path,
 ) -> list[Path]:
-    """Draw the gallery: the chosen images, upscaled anew by the trained networks on the CPU."""
-    strips = []
-    for case in crops.choose_cases(laid_out, study, study.metrics[0]):
+    """Draw the gallery and write crops of more cases for the page: images upscaled anew by the networks on the CPU."""
+    loaded: dict[tuple[str, int], Mapping[str, Callable[[Pixels], Pixels] | None]] = {}
+
+    def make(case: gallery.Case) -> gallery.Strip:
+        key = (case.network, case.seed)
+        if key not in loaded:
+            loaded.clear()  # the networks of one block at a time
+            loaded[key] = upscalers(case, study, records)
         truth, degraded = (_image(benchmarks, case, name) for name in ("hr", case.degradation))
-        upscale = upscalers(case, study, records)
-        strips.append(crops.make_strip(case, truth, degraded, upscale, study.scale))
-    return crops.draw_gallery(strips, study.metrics[0], folder)
+        return gallery.make_strip(case, truth, degraded, loaded[key], study.scale)
+
+    def work(case: gallery.Case) -> float:
+        truth = _image(benchmarks, case, "hr")
+        pixels = truth.shape[0] * truth.shape[1] / study.scale**2
+        return pixels * weights_of(case.network, study, records, case.seed)
+
+    strips = [make(case) for case in cases]
+    paths = gallery.draw_gallery(strips, study.metrics[0], folder)
+    return [*paths, write_crops(strips, study, folder, strips_within(more, work, make))]
 
 
-def _image(benchmarks: Path, case: crops.Case, folder: str) -> Pixels:
+def _image(benchmarks: Path, case: gallery.Case, folder: str) -> Pixels:
     """Return the image of a case from one folder of its dataset, if its pixels are those of the manifest."""
     from harness.datasets.benchmark import read_benchmark
     from harness.evaluation.sets import Unreadable, load_verified
@@ -118,7 +175,7 @@ def _image(benchmarks: Path, case: crops.Case, folder: str) -> Pixels:
     return pixels
 
 
-def upscalers(case: crops.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
+def upscalers(case: gallery.Case, study: Study, records: Records) -> Mapping[str, Callable[[Pixels], Pixels] | None]:
     """Return each method's function of a whole image, None for what has no weights.
 
     Raises:

@@ -50,14 +50,18 @@ def quality_against_cost(
                 x, y = float(cost["relative"].iloc[0]), float(cell["mean"].iloc[0])
                 spread = float(cell["seed_std"].iloc[0])
                 error = spread if np.isfinite(spread) else None
+                clock = float(cost["spread"].iloc[0])
+                noise = clock if np.isfinite(clock) else None
                 name_shown = method_label(method)
                 axis.errorbar(
-                    x, y, error, fmt=look.marker(method), color=look.color(method), capsize=2, label=name_shown
+                    x, y, error, noise, fmt=look.marker(method), color=look.color(method), capsize=2, label=name_shown
                 )
             _give_room(axis, label)
             axis.grid()
-            axis.set_xlabel(f"training time relative to {study.baseline}")
-            axis.set_ylabel(f"{label.axis}, bars: std over seeds")
+            axis.set_xlabel(
+                f"training time relative to {study.baseline}\nhorizontal bars: noise of the clock over seeds"
+            )
+            axis.set_ylabel(f"{label.axis}, vertical bars: std over seeds")
             if len(networks) > 1:
                 axis.set_title(network, loc="left")
         handles: dict[str, Any] = {}

@@ -29,13 +29,17 @@ _PANELS = (
 
 
 def training_curves(histories: Histories, study: Study, folder: Path, name: str = "curves") -> list[Path]:
-    """Draw training L1, held-out L1 and learning rate over iterations: the mean over seeds and the range of seeds."""
+    """Draw training L1, held-out L1 and learning rate over iterations: the mean over seeds and the range of seeds.
+
+    The learning rate is left out where it is the same for all methods: identical lines show nothing.
+    """
     look = MethodStyle(study.all_methods, study.seedless, study.baseline)
     networks = study.networks
+    panels = _PANELS if _rates_differ(histories) else _PANELS[:2]
     with styled(PAGE, 0.5 + 2.0 * len(networks)) as figure:
-        axes = figure.subplots(len(networks), len(_PANELS), squeeze=False)
+        axes = figure.subplots(len(networks), len(panels), squeeze=False)
         for row, network in enumerate(networks):
-            for axis, (column, title) in zip(axes[row], _PANELS, strict=True):
+            for axis, (column, title) in zip(axes[row], panels, strict=True):
                 for method in study.methods_of(network):
                     tables = [histories.get((network, method, seed)) for seed in study.seeds]
                     _curve(axis, [t for t in tables if t is not None], column, method, look)
@@ -59,6 +63,15 @@ def training_curves(histories: Histories, study: Study, folder: Path, name: str 
         handles = {line.get_label(): line for line in lines if not str(line.get_label()).startswith("_")}
         legend_above(figure, {str(key): handle for key, handle in handles.items()}, 5)
         return save(figure, folder, name)
+
+
+def _rates_differ(histories: Histories) -> bool:
+    """Return whether the runs of a network have different learning rates at the same iteration."""
+    for network in {key[0] for key in histories}:
+        rates = [table.set_index("iteration")["learning_rate"] for key, table in histories.items() if key[0] == network]
+        if any(not rates[0].equals(rate) for rate in rates[1:]):
+            return True
+    return False
 
 
 def _spans_decades(axis: Axes) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -21,8 +22,11 @@ from harness.reporting.rows.metric_rows import Block
 CROP = 24
 """Side of a crop in low-resolution pixels."""
 
+ERROR_RANGE = 64
+"""Mean absolute difference over the channels, in levels of 8 bit, that maps of errors show as the brightest."""
+
 _MARGIN, _GAP, _TITLE, _SCORE = 0.04, 0.06, 0.2, 0.47  # inches
-_MOST = 8  # panels in a row
+_MOST = 10  # panels in a row
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,23 @@ class Case:
 
 @dataclass(frozen=True)
 class Strip:
-    """A case with its pixels: crops (h, w, 3) uint8 of equal size; None where a network is missing."""
+    """A case with its pixels.
+
+    Attributes:
+        case: what is shown.
+        truth: crop (h, w, 3) uint8 of the ground truth.
+        degraded: the same crop of the input, at its own size.
+        results: crops of the results, as large as that of the ground truth; None where a network is missing.
+        whole: the whole ground truth (H, W, 3).
+        frame: (top, left, side) of the crop in it.
+    """
 
     case: Case
     truth: Pixels
     degraded: Pixels
     results: Mapping[str, Pixels | None]
+    whole: Pixels
+    frame: tuple[int, int, int]
 
 
 def choose_cases(laid_out: Sequence[Block], study: Study, metric: str) -> list[Case]:
@@ -77,7 +92,7 @@ def _cases(block: Block, study: Study) -> list[Case]:
         if degradation == REAL:
             continue
         finite = np.where(np.isfinite(values), values, np.nan)
-        gains = sign * _mean_of_known(np.concatenate(list(finite[places] - finite[base])))
+        gains = sign * mean_of_known(np.concatenate(list(finite[places] - finite[base])))
         found += [(float(g), dataset, degradation, i) for i, g in enumerate(gains) if np.isfinite(g)]
     if not found:
         return []
@@ -88,14 +103,14 @@ def _cases(block: Block, study: Study) -> list[Case]:
     picks = {high: found[-1], f"median difference to {name}": found[len(found) // 2], low: found[0]}
     cases = []
     for reason, (gain, dataset, degradation, index) in picks.items():
-        scores = _mean_of_known(block.values[(dataset, degradation)][:, :, index].T)
+        scores = mean_of_known(block.values[(dataset, degradation)][:, :, index].T)
         names = {name: float(score) for name, score in zip(block.methods, scores, strict=True)}
         image = block.images[(dataset, degradation)][index]
         cases.append(Case(block.network, dataset, degradation, image, reason, gain, names, block.seeds[0]))
     return cases[: len(found)]
 
 
-def _mean_of_known(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def mean_of_known(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the means over the first axis of those values that are finite; NaN where there are none."""
     known = np.isfinite(values)
     count = known.sum(0)
@@ -139,19 +154,21 @@ def make_strip(
 
     low = degraded[top // scale : top // scale + small, left // scale : left // scale + small]
     cuts = {name: None if pixels is None else cut(pixels) for name, pixels in results.items()}
-    return Strip(case, cut(truth), low, cuts)
+    return Strip(case, cut(truth), low, cuts, truth, (top, left, side))
 
 
 def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str = "gallery") -> list[Path]:
-    """Draw the cases below each other: ground truth, input (pixels repeated), each method with its score on the image.
+    """Draw the cases below each other, with maps of the errors below the crops of the methods.
 
-    Many methods take several rows of a case, so that each can be seen.
+    A case is the whole image with the crop's frame, ground truth, input (pixels repeated), and each method with its
+    score on the image. Many methods take several rows of a case, so that each can be seen.
     """
-    panels = 2 + max((len(strip.results) for strip in strips), default=3)
-    lines = -(-panels // _MOST)
-    columns = -(-panels // lines)
+    count = 3 + max((len(strip.results) for strip in strips), default=3)
+    lines = -(-count // _MOST)
+    columns = -(-count // lines)
     size = (PAGE - _MARGIN - columns * _GAP) / columns
-    height = _TITLE + lines * (size + _SCORE)
+    line_height = 2 * size + _GAP + _SCORE
+    height = _TITLE + lines * line_height
     rows = max(len(strips), 1)
     with styled(PAGE, rows * height) as figure:
         figure.set_layout_engine("none")
@@ -160,12 +177,41 @@ def draw_gallery(strips: Sequence[Strip], metric: str, folder: Path, name: str =
         for row, strip in enumerate(strips):
             top = (rows - row) * height
             _title(figure, strip.case, metric, (top - 0.04) / (rows * height))
-            for place, (title, score, pixels) in enumerate(_panels(strip, metric)):
+            shown = [("whole image", "", framed(strip)), *panels(strip, metric)]
+            for place, (title, score, pixels) in enumerate(shown):
                 line, column = divmod(place, columns)
-                left, bottom = _MARGIN + column * (size + _GAP), top - _TITLE - size - line * (size + _SCORE)
+                left, bottom = _MARGIN + column * (size + _GAP), top - _TITLE - size - line * line_height
                 box = (left / PAGE, bottom / (rows * height), size / PAGE, size / (rows * height))
-                _panel(figure, box, f"{_broken(title, size)}\n{score}", pixels)
+                text = f"{_broken(title, size)}\n{score}"
+                if place < 3 or pixels is None:
+                    _panel(figure, box, text, pixels)
+                    continue
+                _panel(figure, box, "", pixels)
+                below = (box[0], (bottom - size - _GAP) / (rows * height), *box[2:])
+                _panel(figure, below, text, error_map(strip.truth, pixels))
         return save(figure, folder, name)
+
+
+def error_map(truth: Pixels, result: Pixels) -> Pixels:
+    """Return the mean absolute difference over the channels as colours (h, w, 3): black is 0, see `ERROR_RANGE`."""
+    error = np.abs(truth.astype(np.float64) - result).mean(2) / ERROR_RANGE
+    shades = matplotlib.colormaps["inferno"](np.minimum(error, 1.0))
+    return np.asarray(np.round(shades[..., :3] * 255), np.uint8)
+
+
+def framed(strip: Strip) -> Pixels:
+    """Return the square of the whole image around the crop, as large as it goes, with the crop's frame drawn in."""
+    pixels = strip.whole.copy()
+    top, left, side = strip.frame
+    height, width = pixels.shape[:2]
+    line = max(1, min(height, width) // 64)
+    frame = np.zeros((height, width), bool)
+    frame[max(top - line, 0) : top + side + line, max(left - line, 0) : left + side + line] = True
+    frame[top : top + side, left : left + side] = False
+    pixels[frame] = (255, 59, 48)
+    square = min(height, width)
+    first = [int(np.clip(at + side // 2 - square // 2, 0, n - square)) for at, n in ((top, height), (left, width))]
+    return pixels[first[0] : first[0] + square, first[1] : first[1] + square]
 
 
 def _broken(title: str, size: float) -> str:
@@ -182,19 +228,19 @@ def _title(figure: Figure, case: Case, metric: str, top: float) -> None:
     figure.text(_MARGIN / PAGE, top, text, va="top", fontsize=7)
 
 
-def _panels(strip: Strip, metric: str) -> list[tuple[str, str, Pixels | None]]:
-    """List title, score and pixels of a row's panels."""
+def panels(strip: Strip, metric: str) -> list[tuple[str, str, Pixels | None]]:
+    """List title, score and pixels of a case's crops: ground truth, input, then every method."""
     label = metric_label(metric)
     unit = f" {label.unit}" if label.unit else ""
     scores = strip.case.scores
     known = [score for score in scores.values() if np.isfinite(score)]
     best = (max(known) if label.higher_is_better else min(known)) if known else None
-    panels: list[tuple[str, str, Pixels | None]] = [("ground truth", "", strip.truth), ("input", "", strip.degraded)]
+    found: list[tuple[str, str, Pixels | None]] = [("ground truth", "", strip.truth), ("input", "", strip.degraded)]
     for method, pixels in strip.results.items():
         score = scores.get(method, float("nan"))
         text = f"{label.value(score)}{unit}" + (" (best)" if score == best else "") if np.isfinite(score) else ""
-        panels.append((method_label(method), text, pixels))
-    return panels
+        found.append((method_label(method), text, pixels))
+    return found
 
 
 def _panel(figure: Figure, box: tuple[float, float, float, float], text: str, pixels: Pixels | None) -> None:

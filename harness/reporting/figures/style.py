@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -103,6 +104,21 @@ def _letters() -> frozenset[int]:
 def say(figure: Figure, text: str) -> None:
     """Write in the middle of an otherwise empty figure why it is empty."""
     figure.text(0.5, 0.5, textwrap.fill(text, int(figure.get_figwidth() * 15)), ha="center", va="center")
+
+
+def reach(extents: Sequence[float]) -> float:
+    """Return how far an axis goes so that one value far away does not squeeze all others into a line.
+
+    Extents are taken from the middle one on, in their order, while none is more than eight times the one before; 1
+    without any. The chart of the page follows the same rule.
+    """
+    known = sorted(value for value in extents if np.isfinite(value))
+    if not known:
+        return 1.0
+    place = (len(known) - 1) // 2
+    while place + 1 < len(known) and known[place + 1] <= 8 * max(known[place], 1e-12):
+        place += 1
+    return known[place] or known[-1] or 1.0
 
 
 def legend_above(figure: Figure, entries: Mapping[str, Any], most: int, **options: Any) -> None:

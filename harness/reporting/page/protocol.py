@@ -14,6 +14,9 @@ from harness.reporting.rows.compared import REAL, EvaluationSet, Study
 from harness.reporting.rows.labels import compares, degradation_label, metric_label
 from harness.reporting.rows.run_records import Records
 
+SHOWN = "images shown"
+"""The fact that names the images' authors and licences."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -47,6 +50,9 @@ def protocol(study: Study, records: Records, ways: Sequence[Shown] = ()) -> list
         Fact("degradations", ", ".join(degradation_label(name) for name in study.degradations if name != REAL)),
         Fact("metrics", ", ".join(_metric(name) for name in study.metrics)),
     ]
+    if study.left_out:
+        names = ", ".join(study.left_out)
+        facts.append(Fact("left out", f"{names}: by --without, which belongs to every command here"))
     if photographs:
         facts.append(Fact("real photographs", ", ".join(map(_photographs, photographs))))
     facts += _licences(study)
@@ -68,7 +74,7 @@ def _licences(study: Study) -> list[Fact]:
     catalogue = load_catalogue()
     names = dict.fromkeys(item.dataset for item in study.sets if item.dataset in catalogue)
     lines = [f"{name}: {catalogue[name].licence}" for name in names]
-    return [Fact("images shown", "; ".join(lines))] if lines else []
+    return [Fact(SHOWN, "; ".join(lines))] if lines else []
 
 
 def _metric(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 from collections.abc import Iterable
@@ -12,11 +11,17 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from harness.experiment.citations import Citations
 from harness.foundation.files import write_text
 from harness.reporting.figures.captions import CAPTIONS
-from harness.reporting.files import figure_names
+from harness.reporting.figures.crops import read_crops
 from harness.reporting.page.ablation import Outcome, level_table
-from harness.reporting.page.protocol import Fact, protocol
+from harness.reporting.page.citing import cited
+from harness.reporting.page.explorer import payload
+from harness.reporting.page.overview import entry
+from harness.reporting.page.pictures import SCHEDULE, Picture, figure_of, figures_of, picture
+from harness.reporting.page.protocol import SHOWN, Fact, protocol
+from harness.reporting.page.sections import Section
 from harness.reporting.page.tuning import Tuned, chosen_table, comparison_table, trial_table
 from harness.reporting.page.verdicts import verdicts
 from harness.reporting.rows.cells import STATUSES
@@ -34,16 +39,6 @@ from harness.reporting.tables.passes import passes_table
 from harness.reporting.tables.published import load_published, published_table
 from harness.reporting.tables.write import failures
 from harness.reporting.templates import render_template
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure in the page: its name, caption and PNG as a data URI."""
-
-    name: str
-    caption: str
-    source: str
-    width: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +69,8 @@ def write_report(
     target: str | Path,
     ablations: Iterable[tuple[Outcome, Path]] = (),
     tuning: tuple[Tuned, Path] | None = None,
+    sections: Iterable[Section] = (),
+    citations: Citations | None = None,
 ) -> Path:
     """Write the report of an experiment: one HTML file that needs nothing else and loads nothing.
 
@@ -85,29 +82,39 @@ def write_report(
         target: the file to write.
         ablations: the studies that have results, each with the folder of its figure.
         tuning: how options were chosen, with the folder of its figure.
+        sections: what other modules add.
+        citations: what to cite.
     """
-    frame = load(metrics)
+    frame, folder = load(metrics), Path(target).parent
     records = load_records(study, runs)
     trained = study.trainings
     trainings = records if trained is study else load_records(trained, runs)
     laid_out = blocks(frame, study)
     summary = summarize_blocks(laid_out, study)
     equal_cost = equal_cost_table(laid_out, summary, study, records)
+    crops = read_crops(Path(figures))
+    facts = protocol(trained, trainings, study.ways)
+    licences = next((fact.text for fact in facts if fact.name == SHOWN), "")
     main, *others = _comparisons(summary, study, real=False)
     published = published_table(summary, load_published(), study)
     text = render_template(
         "report.html.j2",
         study=study,
+        told=entry(_main_rows(summary, study), study),
         trained=trained,
-        protocol=protocol(trained, trainings, study.ways),
+        protocol=facts,
         warnings=warnings(_main_rows(summary, study), study),
         verdicts=verdicts(summary, study),
         main=main,
         others=others,
         photographs=_comparisons(summary, study, real=True),
-        pictures=_pictures(study, Path(figures)),
-        ablations=[_ablation(found, folder) for found, folder in ablations],
-        tuning=_tuning(*tuning) if tuning else None,
+        pictures=figures_of(study, Path(figures), folder),
+        schedule=figure_of(Path(figures), SCHEDULE, folder) if study.annealed else None,
+        data=payload(laid_out, summary, study, crops, licences),
+        crops=crops is not None,
+        ablations=[_ablation(found, place, folder) for found, place in ablations],
+        tuning=_tuning(*tuning, folder) if tuning else None,
+        sections=list(sections),
         test_time=Markup(passes_table(frame, study).html()) if study.ways else None,
         training=Markup(_training(trained, trainings).html()),
         equal_cost=Markup(equal_cost.html()) if equal_cost.rows else None,
@@ -117,16 +124,17 @@ def write_report(
         waiting=[run.name for run in trained.runs if key_of(run) not in trainings.documents],
         provenance=_provenance(trainings),
         hashes=Markup(_hashes(trained, trainings).html()),
-        commands=_commands(trained),
+        commands=_commands(trained, trainings),
         specs=_specs(trained, trainings),
+        cited=cited(citations) if citations else None,
     )
     write_text(target, text)
     return Path(target)
 
 
-def _tuning(found: Tuned, folder: Path) -> Tuning:
+def _tuning(found: Tuned, folder: Path, report: Path) -> Tuning:
     sides, chosen, trials = (Markup(table(found).html()) for table in (comparison_table, chosen_table, trial_table))
-    return Tuning(sides, chosen, trials, _picture(folder / "search.png", "search", CAPTIONS["search"]))
+    return Tuning(sides, chosen, trials, picture(folder / "search.png", "search", CAPTIONS["search"], report))
 
 
 def _comparisons(summary: pd.DataFrame, study: Study, *, real: bool) -> list[tuple[str, Markup]]:
@@ -141,24 +149,11 @@ def _main_rows(summary: pd.DataFrame, study: Study) -> pd.DataFrame:
     return rows[rows["scope"] == (AVERAGE if (rows["scope"] == AVERAGE).any() else rows["scope"].iloc[0])]
 
 
-def _pictures(study: Study, folder: Path) -> list[Picture]:
-    found = (_picture(folder / f"{name}.png", name, CAPTIONS[name]) for name in figure_names(study))
-    return [picture for picture in found if picture is not None]
-
-
-def _picture(path: Path, name: str, caption: str) -> Picture | None:
-    if not path.is_file():
-        return None
-    content = path.read_bytes()
-    width = int.from_bytes(content[16:20], "big")
-    return Picture(name, caption, f"data:image/png;base64,{base64.b64encode(content).decode()}", width // 2)
-
-
-def _ablation(found: Outcome, folder: Path) -> Ablation:
+def _ablation(found: Outcome, folder: Path, report: Path) -> Ablation:
     file = found.ablation.file
     name, caption = f"ablation-{found.ablation.name}", f"{file.title}. {CAPTIONS['ablation']}"
-    picture = _picture(folder / "figure.png", name, caption)
-    return Ablation(file.title, file.question, Markup(level_table(found).html()), picture)
+    shown = picture(folder / "figure.png", name, caption, report)
+    return Ablation(file.title, file.question, Markup(level_table(found).html()), shown)
 
 
 def _training(study: Study, records: Records) -> PlainTable:
@@ -206,10 +201,13 @@ def _hashes(study: Study, records: Records) -> PlainTable:
     return PlainTable("hashes", caption, ("run", "spec hash"), tuple(rows))
 
 
-def _commands(study: Study) -> list[tuple[str, str]]:
+def _commands(study: Study, records: Records) -> list[tuple[str, str]]:
     file = shlex.quote(study.experiment or f"configs/experiments/{study.name}.yaml")
     call = "python -m harness"
     commands = [("everything, in order", f"snakemake --configfile {file} --cores all")]
+    trained = [document["spec"]["training"] for document in records.documents.values()]
+    packed = dict.fromkeys(str(spec[key]) for key in ("data", "heldout") for spec in trained if spec.get(key))
+    commands += [(f"training images of {name}", f"{call} pack {file} {shlex.quote(name)}") for name in packed]
     commands += [(f"images of {name}", f"{call} benchmark {file} {shlex.quote(name)}") for name in study.datasets]
     controls = dict.fromkeys(study.control(name, own).call for name in study.references for own in study.networks)
     commands += [(f"cells of {name}", f"{call} evaluate {file} --reference {name}") for name in controls]

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from harness.degradations.sweeps import STEPS
 from harness.evaluation.external_entry import ExternalModel
 from harness.evaluation.passes import Passes, Shown, shown
 from harness.evaluation.references import ReferenceMethod
 from harness.experiment import Experiment, Run
 from harness.experiment.ablations import Ablation
 from harness.experiment.stages import Stage
+from harness.experiment.systematic import SystematicSet
 from harness.foundation.errors import HarnessError
 from harness.reporting.rows.labels import metric_label
+from harness.spec import SetSpec
 
 REAL = "real"
 """The degradation name of photographs that nobody degraded; it is left out of averages over degradations."""
@@ -82,6 +85,9 @@ class Study:
         stage: where it stands if it adds seeds until it is decided.
         ways: the networks that draw random numbers at test time, as ``networks`` has them: run in one way or another.
         catalogued: the names in the catalogue of those networks.
+        left_out: data sets that somebody asked to do without.
+        swept: sets of sweeps, which have no part in tables and averages.
+        systematic: sets of many degradations, which have none either.
     """
 
     name: str
@@ -103,6 +109,9 @@ class Study:
     stage: Stage | None = None
     ways: tuple[Shown, ...] = ()
     catalogued: Mapping[str, str] = field(default_factory=dict, hash=False)
+    left_out: tuple[str, ...] = ()
+    swept: tuple[EvaluationSet, ...] = ()
+    systematic: tuple[SystematicSet, ...] = ()
     _index: dict[tuple[str, str, int], StudyRun] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +170,16 @@ class Study:
     def external(self, method: str) -> ExternalModel | None:
         """Return the model from outside of that name, or None if the method is none."""
         return next((model for model in self.externals if model.name == method), None)
+
+    def on(self, part: SystematicSet) -> Study:
+        """Return the study of one set of many degradations."""
+        return replace(self, sets=_split(part.part), swept=(), systematic=(), primary=Primary())
+
+    @property
+    def with_all_sets(self) -> Study:
+        """The study of everything that is measured."""
+        systematic = (item for part in self.systematic for item in _split(part.part))
+        return replace(self, sets=(*self.sets, *self.swept, *systematic), swept=(), systematic=())
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:
@@ -251,7 +270,7 @@ def study_of(experiment: Experiment) -> Study:
         methods=experiment.file.variants,
         references=experiment.file.references,
         seeds=experiment.file.seeds,
-        sets=_sets(experiment),
+        sets=_sets(experiment, of_sweeps=False),
         baseline=experiment.file.baseline,
         runs=study_runs(experiment, experiment.runs),
         scale=experiment.file.scale,
@@ -264,6 +283,9 @@ def study_of(experiment: Experiment) -> Study:
         stage=experiment.stage,
         ways=tuple(ways),
         catalogued={way.name: way.network for way in ways},
+        left_out=experiment.left_out,
+        swept=_sets(experiment, of_sweeps=True),
+        systematic=experiment.systematic,
     )
 
 
@@ -282,6 +304,7 @@ def study_of_ablation(ablation: Ablation) -> Study:
         externals=(),
         controls=(),
         primary=Primary(),
+        systematic=(),
     )
 
 
@@ -306,12 +329,13 @@ def _names(experiment: Experiment, network: str) -> tuple[str, ...]:
     return (network,) if passes is None else tuple(way.name for way in shown(network, passes))
 
 
-def _sets(experiment: Experiment) -> tuple[EvaluationSet, ...]:
-    return tuple(
-        EvaluationSet(item.dataset, degradation, item.metrics)
-        for item in experiment.evaluation.sets
-        for degradation in item.degradations
-    )
+def _sets(experiment: Experiment, *, of_sweeps: bool) -> tuple[EvaluationSet, ...]:
+    found = (single for item in experiment.evaluation.sets for single in _split(item))
+    return tuple(single for single in found if (single.degradation in STEPS) == of_sweeps)
+
+
+def _split(part: SetSpec) -> tuple[EvaluationSet, ...]:
+    return tuple(EvaluationSet(part.dataset, degradation, part.metrics) for degradation in part.degradations)
 
 
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:

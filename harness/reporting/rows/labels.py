@@ -44,7 +44,9 @@ class MetricLabel:
 _METRICS = {
     "psnr_rgb": MetricLabel("PSNR (RGB)", "dB", 2, True, 0.1),
     "psnr_y": MetricLabel("PSNR (Y)", "dB", 2, True, 0.1),
+    "psnr_y_whole": MetricLabel("PSNR (Y, whole image)", "dB", 2, True, 0.1),
     "ssim_y": MetricLabel("SSIM (Y)", "", 4, True),
+    "ssim_y_whole": MetricLabel("SSIM (Y, whole image)", "", 4, True),
     "ssim_rgb": MetricLabel("SSIM (RGB)", "", 4, True),
     "lpips": MetricLabel("LPIPS", "", 4, False),
     "dists": MetricLabel("DISTS", "", 4, False),
@@ -99,6 +101,8 @@ def degradation_label(name: str) -> str:
     """Return a degradation in words: ``blur_noise_jpeg`` becomes ``blur + noise + JPEG``."""
     if name in _DEGRADATIONS:
         return _DEGRADATIONS[name]
+    if name.rpartition("_")[2].isdecimal():  # one of many that are only numbered: deg_12
+        return name.replace("_", " ")
     return " + ".join("JPEG" if part == "jpeg" else part for part in name.split("_"))
 
 
@@ -107,7 +111,10 @@ def short_degradation(name: str) -> str:
     parts = name.split("_")
     if name in _DEGRADATIONS:
         return _SHORT.get(name, _DEGRADATIONS[name])
-    return degradation_label(name) if len(parts) == 1 else "+".join(_SHORT.get(part, part) for part in parts)
+    numbered = parts[-1].isdecimal()
+    return (
+        degradation_label(name) if len(parts) == 1 or numbered else "+".join(_SHORT.get(part, part) for part in parts)
+    )
 
 
 def explain_letters(names: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def aggregate(files: Sequence[str | Path | Labelled], study: Study) -> pd.DataFr
 
 def write_aggregate(files: Sequence[str | Path | Labelled], study: Study, target: str | Path) -> None:
     """Aggregate metrics files into ``target`` (parquet); the same rows give the same bytes."""
-    grid = Grid(study)
+    grid = Grid(study.with_all_sets)
     rows = _merged(files, grid)
     with sealed_path(target) as path, ExitStack() as stack:
         writer = None

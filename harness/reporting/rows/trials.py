@@ -63,7 +63,7 @@ def ended(trials: Iterable[Trial], runs: str | Path, *, partial: bool = False) -
 def default_study(experiment: Experiment) -> Study:
     """Return the trained variants of an experiment as they are, without references and models from outside."""
     study = study_of(experiment)
-    return replace(study, references=(), externals=(), controls=(), annealed=())
+    return replace(study, references=(), externals=(), controls=(), annealed=(), systematic=())
 
 
 def tuned_study(experiment: Experiment, runs: Sequence[Run]) -> Study:

@@ -23,7 +23,8 @@ def costs(study: Study, records: Records) -> pd.DataFrame:
     images_per_second, memory (bytes), energy (joules; NaN if not measured), devices, heldout (final held-out L1) and
     heldout_equal: held-out L1 when as much time had passed as the baseline's whole training took (the last
     measurement before; the learning rate is then not at its end, which favours cheaper methods), and without: what made
-    the baseline's training quicker and not this one's, such as ``CUDA graph``, or "".
+    the baseline's training quicker and not this one's, such as ``CUDA graph``, or ""; spread: the standard
+    deviation of the seconds over runs, relative to the same.
     """
     rows = []
     for network in study.networks:
@@ -35,12 +36,14 @@ def costs(study: Study, records: Records) -> pd.DataFrame:
             if found:
                 rows.append({"network": network, "method": method} | _cost(found) | {"relative": np.nan})
                 rows[-1]["relative"] = rows[-1]["seconds"] / base if base else np.nan
+                seconds = [float(document["seconds"]) for document in found]
+                rows[-1]["spread"] = float(np.std(seconds, ddof=1)) / base if base and len(seconds) > 1 else np.nan
                 rows[-1]["heldout_equal"] = float(
                     np.mean([_heldout_equal(records, key, study.baseline) for key in keys])
                 )
                 rows[-1]["without"] = _foregone(found, of_baseline)
     names = ["network", "method", "runs", "seconds", "relative", "images", "images_per_second", "memory", "energy"]
-    return pd.DataFrame(rows, columns=[*names, "devices", "heldout", "heldout_equal", "without"])
+    return pd.DataFrame(rows, columns=[*names, "devices", "heldout", "heldout_equal", "without", "spread"])
 
 
 def _foregone(documents: list[dict[str, Any]], of_baseline: list[dict[str, Any]]) -> str:

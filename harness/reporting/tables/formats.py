@@ -13,7 +13,6 @@ from pathlib import Path
 
 from harness.foundation.files import write_text
 from harness.reporting.tables import latex
-from harness.reporting.templates import page
 
 WIDTH = 118
 """Columns of a terminal that prose and Markdown tables keep to."""
@@ -75,6 +74,8 @@ class PlainTable:
 
 def write_plain(table: PlainTable, title: str, folder: str | Path, study: str = "") -> list[Path]:
     """Write ``<name>.{csv,html,md,tex}`` below ``folder`` and return the paths; ``title`` is that of the page."""
+    from harness.reporting.templates import page  # here: tables for a terminal do without templates
+
     texts = {
         "csv": table.csv(),
         "html": page(title, table.html()),

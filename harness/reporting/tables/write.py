@@ -15,6 +15,7 @@ from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import load_records
 from harness.reporting.statistics.comparison import Comparison, comparisons
 from harness.reporting.statistics.summary import rank_table, summarize_blocks
+from harness.reporting.statistics.sweeps import sweep_summary
 from harness.reporting.tables import latex, render
 from harness.reporting.tables.cost import write_costs
 from harness.reporting.tables.equal_cost import equal_cost_table
@@ -22,6 +23,8 @@ from harness.reporting.tables.formats import PlainTable, csv_text, write_plain
 from harness.reporting.tables.guide import write_guides
 from harness.reporting.tables.passes import passes_table
 from harness.reporting.tables.published import write_published
+from harness.reporting.tables.sweeps import write_sweeps
+from harness.reporting.tables.systematic_sets import judge, write_systematic
 from harness.reporting.templates import page
 
 _TITLES = {
@@ -45,6 +48,7 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
     ``cost.{md,csv,tex,html}``: what training cost, from the records in ``runs``, the folder of all run folders.
     ``equal_cost.{md,csv,tex,html}``: the main comparison again, with baselines that took as long as each method.
     ``test_time.{md,csv,tex,html}``: of networks that draw random numbers at test time, single passes and means.
+    ``systematic.{md,csv,tex,html}``: sets of many degradations, where the study has such.
     The same metrics give the same bytes.
     """
     frame = load(metrics)
@@ -73,6 +77,10 @@ def write_tables(metrics: str | Path, study: Study, runs: str | Path, folder: st
         equal_cost_table(laid_out, summary, study, records), "Comparison at equal cost", folder, study.name
     )
     paths += write_published(summary, study, folder)
+    if study.swept:
+        paths += write_sweeps(sweep_summary(frame, study), study, Path(folder))
+    if study.systematic:
+        paths += write_systematic(judge(frame, study), study, Path(folder))
     paths += [Path(folder) / name for name in files]
     return sorted([*paths, *write_guides(study.name, paths, folder)])
 

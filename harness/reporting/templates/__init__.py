@@ -26,11 +26,15 @@ def _environment() -> jinja2.Environment:
     )
 
 
+@cache
+def _source(name: str) -> Markup:
+    """Return the text of a style sheet or a script of this folder."""
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))
+
+
 def render_template(name: str, **values: object) -> str:
     """Render a template of this folder; values are escaped unless they are :class:`markupsafe.Markup`."""
-    style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))
-    script = Markup((_FOLDER / "sort.js").read_text(encoding="utf-8"))
-    return _environment().get_template(name).render(style=style, script=script, policy=CONTENT_POLICY, **values)
+    return _environment().get_template(name).render(source=_source, policy=CONTENT_POLICY, **values)
 
 
 def page(title: str, body: str) -> str:

@@ -15,7 +15,7 @@ from harness.foundation.rng import numpy_stream
 from harness.reporting.figures import gallery
 from harness.reporting.figures.build import write_figures
 from harness.reporting.figures.curves import annealing
-from harness.reporting.files import FIGURE_FORMATS, figure_names
+from harness.reporting.files import CROPS, DATA_FORMAT, FIGURE_FORMATS, figure_names
 from harness.reporting.rows.metric_rows import blocks, load
 from harness.reporting.rows.run_records import load_records
 from harness.reporting.statistics.costs import costs
@@ -47,8 +47,8 @@ def figures(plain: Written, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 def test_every_declared_figure_is_written(plain: Written, figures: tuple[Path, Path]) -> None:
-    expected = {f"{name}.{form}" for name in figure_names(plain.study) for form in FIGURE_FORMATS}
-    assert {path.name for path in figures[1].iterdir()} == expected
+    expected = {f"{name}.{form}" for name in figure_names(plain.study) for form in (*FIGURE_FORMATS, DATA_FORMAT)}
+    assert {path.name for path in figures[1].iterdir()} == {*expected, CROPS}
 
 
 def test_same_input_gives_the_same_bytes(plain: Written, figures: tuple[Path, Path], tmp_path: Path) -> None:
@@ -79,10 +79,10 @@ def test_figures_are_neither_empty_nor_dated(figures: tuple[Path, Path]) -> None
 def test_broken_and_empty_experiments_can_be_drawn(broken: Written, tmp_path: Path) -> None:
     write_benchmarks(broken, tmp_path / "benchmarks")
     paths = write_figures(broken.metrics, broken.study, broken.runs, tmp_path / "benchmarks", tmp_path / "a")
-    assert len(paths) == 2 * len(figure_names(broken.study))
+    assert len(paths) == 1 + 3 * len(figure_names(broken.study))
     empty = write(tmp_path / "empty", synthetic.study(), synthetic.metric_rows(synthetic.study())[:0])
     paths = write_figures(empty.metrics, empty.study, tmp_path / "nowhere", tmp_path / "nowhere", tmp_path / "b")
-    assert len(paths) == 2 * len(figure_names(empty.study))
+    assert len(paths) == 1 + 3 * len(figure_names(empty.study))
 
 
 def test_one_method_one_set_one_degradation_can_be_drawn(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_one_variant_and_no_reference_can_be_drawn(tmp_path: Path) -> None:
     study = replace(one, references=())
     written = write(tmp_path, study, synthetic.metric_rows(study))
     drawn = write_figures(written.metrics, study, written.runs, tmp_path / "benchmarks", tmp_path / "figures")
-    assert len(drawn) == 2 * len(figure_names(study))
+    assert len(drawn) == 1 + 3 * len(figure_names(study))
     for path in drawn:
         if path.suffix == ".png":
             assert read_rgb(path).std() > 2, f"{path.name} is empty"

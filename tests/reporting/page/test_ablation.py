@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from harness.experiment.ablations import Ablation, load_ablation
 from harness.reporting.page.ablation import Outcome, factor, level_table, outcome, write_outcome
+from harness.reporting.page.pictures import MOST_BYTES
 from harness.reporting.page.report import write_report
 from harness.reporting.rows.compared import study_of_ablation
 from harness.reporting.rows.metric_rows import write_aggregate
@@ -191,5 +193,17 @@ def test_the_report_shows_the_studies_that_have_results(rate: Outcome, written: 
     assert problems(page) == []
     text = visible_text(page)
     assert text.count(rate.ablation.file.question) == 2
-    assert page.count("data:image/png;base64,") == 1
+    assert page.count("data:image/webp;base64,") == 1
     assert '<a href="#ablations">' in page
+
+
+def test_links_to_large_files_lead_from_the_report_to_them(rate: Outcome, written: Path, tmp_path: Path) -> None:
+    place = tmp_path / "report" / "ablations" / "dropout rate"
+    shutil.copytree(written, place)
+    with (place / "figure.pdf").open("ab") as pdf:
+        pdf.write(b" " * MOST_BYTES)
+    study = synthetic.study(datasets=("Set5",), seeds=(0,))
+    base = write(tmp_path, study, synthetic.metric_rows(study)[:0])
+    target = tmp_path / "report" / "report.html"
+    write_report(base.metrics, study, base.runs, tmp_path / "none", target, [(rate, place)])
+    assert 'href="ablations/dropout%20rate/figure.pdf"' in target.read_text()

@@ -102,7 +102,7 @@ def test_hostile_names_pass_through_tables_figures_and_report(tmp_path: Path) ->
     write_benchmarks(written, tmp_path / "sets")
     tables = write_tables(written.metrics, study, written.runs, tmp_path / "tables")
     drawn = write_figures(written.metrics, study, written.runs, tmp_path / "sets", tmp_path / "figures")
-    assert len(drawn) == 2 * len(figure_names(study))
+    assert len(drawn) == 1 + 3 * len(figure_names(study))
     page = write_report(written.metrics, study, written.runs, tmp_path / "figures", tmp_path / "report.html")
     for path in [page, *(path for path in tables if path.suffix == ".html")]:
         assert problems(path.read_text()) == [], path.name
