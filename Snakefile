@@ -16,6 +16,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/ablations.smk"
 
 
@@ -31,8 +32,7 @@ onstart:
 
 
 onsuccess:
-    for line in experiment.outlook():
-        print(line)
+    experiment.say_outlook()
 
 
 rule all:
@@ -41,7 +41,7 @@ rule all:
         rules.tables.output,
         rules.figures.output,
         rules.report.output,
-        experiment.tuning.reports(".html", ".png"),
+        experiment.section_reports(".html", ".png"),
     message:
         f"{experiment.name}: all done"
 

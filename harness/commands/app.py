@@ -6,12 +6,30 @@ Modules are imported inside the commands: most commands need no torch, and a GPU
 from __future__ import annotations
 
 import logging
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-from harness.commands import cluster, data, evaluate, listing, plan, regularizers, report, train
+from harness.commands import (
+    analyse,
+    citing,
+    cluster,
+    data,
+    evaluate,
+    listing,
+    plan,
+    regularizers,
+    report,
+    representatives,
+    sharing,
+    show,
+    systematic,
+    train,
+    watch,
+)
 from harness.foundation.errors import HarnessError
 
 app = typer.Typer(
@@ -21,7 +39,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for group in (data, train, evaluate, report, plan, listing, cluster, regularizers):
+for group in (
+    data,
+    train,
+    evaluate,
+    analyse,
+    report,
+    plan,
+    watch,
+    listing,
+    show,
+    cluster,
+    sharing,
+    citing,
+    regularizers,
+    representatives,
+    systematic,
+):
     group.register(app)
 
 
@@ -52,8 +86,17 @@ def main() -> None:
     """Run the command line; errors that a user can mend are told in their own lines, without a traceback."""
     logging.basicConfig(format="%(message)s")  # of libraries only warnings
     logging.getLogger("harness").setLevel(logging.INFO)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    """End with status 130 and one line; a run that trains has its own way, which saves its state first."""
+    signal.signal(number, signal.SIG_DFL)
+    print("\nstopped; nothing finished is lost, the same command goes on", file=sys.stderr, flush=True)
+    raise KeyboardInterrupt

@@ -22,7 +22,7 @@ def merge(
     state: Annotated[bool, typer.Option(help="Also take over states of runs that are finished nowhere.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")] = False,
 ) -> None:
-    """Bring runs and metrics of other machines into one results folder; conflicts are named, nothing whole is lost."""
+    """Bring runs and rows of other machines into one results folder; conflicts are named, nothing whole is lost."""
     from harness.workflow.merge import merge as merge_results
 
     found = merge_results(folders, into, with_state=state, dry_run=dry_run)
@@ -31,6 +31,6 @@ def merge(
     for name in found.replaced:
         print(f"{into / name}: damaged here, {'to be ' * dry_run}replaced by a whole one")
     verb = "would be copied" if dry_run else "copied"
-    print(f"{into}: {len(found.copied)} files {verb}, {found.equal} runs and metrics were there already")
+    print(f"{into}: {len(found.copied)} files {verb}, {found.equal} runs and files of rows were there already")
     if found.problems:
         raise HarnessError("\n".join([f"{len(found.problems)} not merged:", *(f"  - {p}" for p in found.problems)]))

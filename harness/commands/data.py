@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.arguments import ExperimentFile, Jobs
+from harness.commands.arguments import ExperimentFile, Jobs, complete_dataset
 from harness.datasets import resolve
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
@@ -21,7 +21,16 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def fetch(names: list[str], data_root: DataRoot = Path("data"), keep_archives: bool = False) -> None:
+def fetch(
+    names: Annotated[
+        list[str],
+        typer.Argument(autocompletion=complete_dataset, help="Data sets: `python -m harness list datasets`."),
+    ],
+    data_root: DataRoot = Path("data"),
+    keep_archives: Annotated[
+        bool, typer.Option(help="Keep downloaded archives, in .downloads of the data folder.")
+    ] = False,
+) -> None:
     """Download datasets, check their pixels, and put them where experiments look for them."""
     from harness.datasets.fetch import fetch as fetch_datasets
 
@@ -29,7 +38,10 @@ def fetch(names: list[str], data_root: DataRoot = Path("data"), keep_archives: b
 
 
 def adopt(
-    name: str,
+    name: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_dataset, help="The data set: `python -m harness list datasets`."),
+    ],
     folder: Annotated[Path, typer.Argument(help="Your copy of the dataset.")],
     data_root: DataRoot = Path("data"),
     move: Annotated[bool, typer.Option(help="Move the files instead of copying them.")] = False,
@@ -41,7 +53,10 @@ def adopt(
 
 
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Datasets; all that are there if none is named.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=complete_dataset, help="Data sets; all that are there if none is named."),
+    ] = None,
     data_root: DataRoot = Path("data"),
 ) -> None:
     """Compare data sets, benchmarks and packs with their manifests, pixel by pixel, and results with their sums."""
@@ -57,7 +72,7 @@ def verify(
 
 
 def fetch_weights(
-    metrics: list[str],
+    metrics: Annotated[list[str], typer.Argument(help="Names of metrics: `python -m harness list metrics`.")],
     weights_root: Annotated[Path, typer.Option(help="The weights folder; HARNESS_WEIGHTS overrides it.")] = Path(
         "weights"
     ),
@@ -68,7 +83,11 @@ def fetch_weights(
     _print(fetch_files(metrics, weights_root))
 
 
-def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
+def pack(
+    experiment: ExperimentFile,
+    dataset: Annotated[str, typer.Argument(help="Training data set, by its name in the catalogue.")],
+    jobs: Jobs = 1,
+) -> None:
     """Decode the images of a training dataset once into one file."""
     from harness.datasets.patches import pack as write_pack
     from harness.experiment import load_experiment
@@ -81,26 +100,45 @@ def pack(experiment: ExperimentFile, dataset: str, jobs: Jobs = 1) -> None:
 
 def benchmark(
     experiment: ExperimentFile,
-    dataset: str,
+    dataset: Annotated[str, typer.Argument(help="Test data set, one that the experiment evaluates.")],
     jobs: Jobs = 1,
     allow_mismatch: Annotated[bool, typer.Option(help="Report pixels that differ from the lock, and go on.")] = False,
+    lock: Annotated[bool, typer.Option("--lock", help="Write lock files for what has none, to be committed.")] = False,
+    of: Annotated[str, typer.Option(help="evaluation or systematic, for the images of one of the two; else all.")] = "",
 ) -> None:
     """Degrade a benchmark in every way that the experiment evaluates, and check the pixels against the lock files."""
     from harness.datasets.benchmark import generate
     from harness.experiment import load_experiment
 
     loaded = load_experiment(experiment)
-    parts = {part.dataset: part for part in loaded.evaluation.sets}
-    if dataset not in parts:
-        raise HarnessError(
-            f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {', '.join(parts)}"
-        )
-    degradations = parts[dataset].degradations
+    wanted = {"evaluation": loaded.evaluations[:1], "systematic": loaded.evaluations[1:], "": loaded.evaluations}
+    if of not in wanted:
+        raise HarnessError(f"--of: {of!r}: unknown; allowed: evaluation, systematic")
+    parts = [part for spec in wanted[of] for part in spec.sets]
+    sets = [part.degradations for part in parts if part.dataset == dataset]
+    if not sets:
+        known = ", ".join(dict.fromkeys(part.dataset for part in parts))
+        raise HarnessError(f"{experiment}: evaluation.datasets: {dataset!r}: not evaluated here; there are: {known}")
+    degradations = tuple(dict.fromkeys(name for names in sets for name in names))
     scale = loaded.file.scale
     for line in generate(
-        dataset, degradations, layout.benchmarks(scale), loaded.data_root, jobs, scale, allow_mismatch
+        dataset, degradations, layout.benchmarks(scale), loaded.data_root, jobs, scale, allow_mismatch, sets
     ):
         print(line)
+    if lock:
+        _lock(dataset, degradations, scale)
+
+
+def _lock(dataset: str, degradations: tuple[str, ...], scale: int) -> None:
+    """Make the pixels that were generated now those that every later call must make."""
+    from harness.datasets.catalogue import find_entry
+    from harness.datasets.locks import lock_path, write_lock
+
+    for degradation in degradations:
+        own = degradation == "real" or find_entry(dataset).versions
+        if not own and not lock_path(dataset, degradation).is_file():
+            path = write_lock(layout.benchmarks(scale), dataset, degradation, Path("configs/manifests"))
+            print(f"{path}: written; commit it")
 
 
 def _print(lines: list[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands.arguments import ExperimentFile, OptionalExperimentFile, experiment_path
+from harness.commands.arguments import ExperimentFile, OptionalExperimentFile, Without, experiment_path
 
 
 def register(app: typer.Typer) -> None:
@@ -17,27 +18,31 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def check(experiment: ExperimentFile) -> None:
+def check(experiment: ExperimentFile, without: Without = None) -> None:
     """Check an experiment and list what is missing to run all of it."""
     from harness.datasets.resolve import left_out
     from harness.experiment import load_experiment
-    from harness.foundation.errors import HarnessError
+    from harness.experiment.analyses import Analyses
+    from harness.experiment.kept_weights import lacking_line
     from harness.workflow import preflight
 
     loaded = load_experiment(experiment)
     needs = preflight.Needs.everything(loaded)
-    problems = preflight.problems(loaded, needs, None)
-    trials = f", {len(loaded.tuning.trials)} trials" if loaded.tuning else ""
-    print(f"{experiment}: {len(loaded.runs)} runs, {len(loaded.evaluation.sets)} datasets{trials}")
-    if not problems:
-        print("".join(f"{note}\n" for name in needs.datasets if (note := left_out(name, loaded.data_root))), end="")
-    if problems:
-        raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
+    counts = {"runs": len(loaded.runs), "datasets": len({part.dataset for part in loaded.all_sets})}
+    counts |= {"sweeps": len(loaded.file.evaluation.sweeps), "models from outside": len(loaded.externals)}
+    counts |= {"trials": len(loaded.tuning.trials) if loaded.tuning else 0}
+    counts |= {"analyses": len(Analyses(loaded).all) if loaded.file.analysis else 0}
+    print(f"{experiment}: {', '.join(f'{count} {kind}' for kind, count in counts.items() if count)}")
+    if note := lacking_line(loaded):
+        print(f"note: {note}")
+    preflight.check(loaded, needs, None)
+    print("".join(f"{note}\n" for name in needs.datasets if (note := left_out(name, loaded.data_root))), end="")
 
 
 def doctor(
     experiment: OptionalExperimentFile = None,
     deep: Annotated[bool, typer.Option(help="Also compare the pixels of all data with their manifests.")] = False,
+    without: Without = None,
 ) -> None:
     """Examine Python, packages, GPUs, disk, data, weights, permissions and Slurm; status 1 if something is wrong."""
     from harness.workflow.doctor.examine import examine
@@ -65,6 +70,7 @@ def plan(
         Path | None,
         typer.Option(parser=experiment_path, help="With --power: an experiment whose metrics tell that, file or name."),
     ] = None,
+    without: Without = None,
 ) -> None:
     """Print what an experiment will do before anything starts: runs, jobs, downloads, hours and disk."""
     from harness.experiment import load_experiment
@@ -83,6 +89,11 @@ def plan(
         print("\n".join(power_lines(loaded, sigma, load_experiment(pilot) if pilot is not None else None)))
         return
     known, now = rates.measured(), dict[str, rates.Rate]()
+    unseen = [run for run in loaded.runs if rates.network_of(run.spec) not in known.weight_bytes]
+    if unseen:
+        from harness.workflow.forecast.count import counted_weight_bytes
+
+        known = replace(known, weight_bytes={**known.weight_bytes, **counted_weight_bytes(unseen)})
     if measure:
         unknown = [run for run in loaded.runs if rates.work_of(run.spec) not in known.rates]
         os.environ["OMP_NUM_THREADS"] = str(loaded.training.threads)

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def new_regularizer(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Lower case with _: file, rule and variant are called so.")],
     package: Annotated[str | None, typer.Option(help="Of a project's code, where it has several.")] = None,
 ) -> None:
     """Write a working regularizer and its rule, to be filled with your idea: into the project here, or the harness."""

@@ -1,19 +1,21 @@
-"""The commands from metrics to claims: aggregate, tables, figures, report, ablation, choose, tuning."""
+"""The commands from metrics to claims: `aggregate`, `tables`, `report` and the others that write what is shown."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from harness.commands.arguments import ExperimentFile, Partial
+from harness.commands.arguments import ExperimentFile, Partial, Without
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (aggregate, tables, figures, report, ablation, choose, tuning):
+    for command in (aggregate, tables, figures, report, overview, ablation, choose, tuning, analysis, selection):
         app.command()(command)
 
 
-def aggregate(experiment: ExperimentFile, partial: Partial = False) -> None:
+def aggregate(experiment: ExperimentFile, partial: Partial = False, without: Without = None) -> None:
     """Merge the metrics of all runs and references of an experiment."""
     from harness.experiment import load_experiment
     from harness.reporting import build
@@ -21,7 +23,7 @@ def aggregate(experiment: ExperimentFile, partial: Partial = False) -> None:
     print(build.aggregate(load_experiment(experiment), partial=partial))
 
 
-def tables(experiment: ExperimentFile) -> None:
+def tables(experiment: ExperimentFile, without: Without = None) -> None:
     """Write the tables of an experiment from its metrics."""
     from harness.experiment import load_experiment
     from harness.reporting import build
@@ -29,7 +31,7 @@ def tables(experiment: ExperimentFile) -> None:
     print(f"{len(build.tables(load_experiment(experiment)))} tables")
 
 
-def figures(experiment: ExperimentFile) -> None:
+def figures(experiment: ExperimentFile, without: Without = None) -> None:
     """Draw the figures of an experiment from its metrics, histories and weights."""
     from harness.experiment import load_experiment
     from harness.reporting import build
@@ -37,7 +39,7 @@ def figures(experiment: ExperimentFile) -> None:
     print(f"{len(build.figures(load_experiment(experiment)))} figures")
 
 
-def report(experiment: ExperimentFile) -> None:
+def report(experiment: ExperimentFile, without: Without = None) -> None:
     """Write the report of an experiment: one HTML page that needs nothing else."""
     from harness.experiment import load_experiment
     from harness.reporting import build
@@ -45,7 +47,22 @@ def report(experiment: ExperimentFile) -> None:
     print(build.report(load_experiment(experiment)))
 
 
-def ablation(experiment: ExperimentFile, study: str, partial: Partial = False) -> None:
+def overview() -> None:
+    """Write reports/index.html, one page with a link to the report of every experiment; `report` does it too."""
+    from harness.foundation import layout
+    from harness.foundation.writable import check_file
+    from harness.reporting import build
+
+    check_file(layout.REPORTS / "index.html")
+    print(build.overview())
+
+
+def ablation(
+    experiment: ExperimentFile,
+    study: Annotated[str, typer.Argument(help="Ablation study: a name in configs/ablations.")],
+    partial: Partial = False,
+    without: Without = None,
+) -> None:
     """Write the table and the figure of an ablation study, a file in configs/ablations, on an experiment."""
     from harness.experiment import load_experiment
     from harness.experiment.ablations import load_ablation
@@ -63,10 +80,28 @@ def choose(experiment: ExperimentFile) -> None:
     print(build.choose(load_experiment(experiment)))
 
 
-def tuning(experiment: ExperimentFile, partial: Partial = False) -> None:
+def tuning(experiment: ExperimentFile, partial: Partial = False, without: Without = None) -> None:
     """Write the tables and the figure of an experiment's tuning: default and chosen options, and all trials."""
     from harness.experiment import load_experiment
     from harness.reporting import build
 
     for path in build.tuning(load_experiment(experiment), partial=partial):
+        print(path)
+
+
+def analysis(experiment: ExperimentFile, without: Without = None) -> None:
+    """Write the table and the figures of what an experiment's networks have learned; see `analyse`."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    for path in build.analysis(load_experiment(experiment)):
+        print(path)
+
+
+def selection(experiment: ExperimentFile, without: Without = None) -> None:
+    """Write what choosing among kept weights on a test set would have gained, there and elsewhere."""
+    from harness.experiment import load_experiment
+    from harness.reporting import build
+
+    for path in build.selection(load_experiment(experiment)):
         print(path)

@@ -40,6 +40,7 @@ def train(
             raise SystemExit(run_processes(training.processes, sys.argv[1:]))
         from harness.networks.build import import_network
         from harness.networks.chance import check_passes
+        from harness.training.kept_weights import NOTHING, Keeping
         from harness.training.train import Job
         from harness.training.train import train as train_run
 
@@ -56,6 +57,7 @@ def train(
             heldout=layout.pack(training.heldout),
             teacher=loaded.teacher_weights(chosen),
             batches=batches_folder(loaded),
+            keeping=NOTHING if chosen.spec.is_trial else Keeping(loaded.file.keep_every, loaded.file.keep_raw),
             save_every=save_every,
             save_seconds=60 * save_minutes,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.foundation.files import content_hash
@@ -15,11 +15,19 @@ BENCHMARKS = RESULTS / "benchmarks"
 TRAINING_DATA = RESULTS / "training_data"
 RUNS = RESULTS / "runs"
 STATE = RESULTS / "state"
+KEPT = "kept"
+"""Folder within a run's, for the weights on its way; see :mod:`harness.training.kept_weights`."""
+
 BATCHES = RESULTS / "batches"
 """Degraded training images that the arms of a seed share; see :mod:`harness.training.kept`."""
 
 METRICS = RESULTS / "metrics"
+ANALYSIS = RESULTS / "analysis"
+SELECTION = RESULTS / "selection"
+"""Metrics of the weights that runs keep on their way, for the choice among them."""
+
 FAILURES = RESULTS / "failures"
+TIMES = RESULTS / "times"
 
 
 def benchmarks(scale: int) -> Path:
@@ -32,14 +40,18 @@ def manifest(scale: int, dataset: str, degradation: str) -> Path:
     return benchmarks(scale) / dataset / degradation / "manifest.tsv"
 
 
-def index_name(degradations: Sequence[str]) -> str:
-    """Name of the file, beside the folders of a dataset, that stands for the manifests of some of its degradations."""
-    return f"index.{content_hash(sorted(degradations))[:8]}.tsv"
+def index_name(degradations: Sequence[str], recipes: Mapping[str, str]) -> str:
+    """Name of the file, beside the folders of a dataset, that stands for the manifests of some of its degradations.
+
+    ``recipes``: of those that the project defines, see :func:`harness.degradations.fixed.own_meanings`.
+    """
+    named = sorted(degradations)
+    return f"index.{content_hash([named, dict(recipes)] if recipes else named)[:8]}.tsv"
 
 
-def benchmark_index(scale: int, dataset: str, degradations: Sequence[str]) -> Path:
+def benchmark_index(scale: int, dataset: str, degradations: Sequence[str], recipes: Mapping[str, str]) -> Path:
     """One line per degraded version of a dataset: what depends on all of them depends on this one file."""
-    return benchmarks(scale) / dataset / index_name(degradations)
+    return benchmarks(scale) / dataset / index_name(degradations, recipes)
 
 
 def pack(dataset: str) -> Path:
@@ -50,6 +62,16 @@ def pack(dataset: str) -> Path:
 def run(name: str) -> Path:
     """Folder of a run's weights, history and record."""
     return RUNS / name
+
+
+def kept(folder: Path, iteration: int, raw: bool = False) -> Path:
+    """File of the weights that a run kept after an iteration, in its folder; ``raw``: those without averaging."""
+    return folder / KEPT / f"{iteration:09d}{'.raw' if raw else ''}.safetensors"
+
+
+def all_kept(folder: Path) -> list[Path]:
+    """Return all files of weights that a run kept on its way, in its folder; see :func:`kept`."""
+    return sorted((folder / KEPT).glob("[0-9]*.safetensors"))
 
 
 def state(spec_hash: str) -> Path:
@@ -68,14 +90,35 @@ def generations(folder: Path) -> dict[int, Path]:
     return {int(number): found[number] for number in sorted(filter(str.isdigit, found), reverse=True)}
 
 
-def metrics(name: str, evaluation_hash: str) -> Path:
-    """Metrics of one run or reference under one evaluation."""
-    return METRICS / name / f"{evaluation_hash[:8]}.parquet"
+def metrics(name: str, evaluation: str) -> Path:
+    """Metrics of one run or reference under one evaluation, see :func:`evaluation_stem`."""
+    return METRICS / name / f"{evaluation_stem(evaluation)}.parquet"
 
 
-def failures(name: str, evaluation_hash: str) -> Path:
+def evaluation_stem(evaluation: str) -> str:
+    """What files of one evaluation are called: eight digits of its hash, after ``<set>.`` of a systematic one."""
+    owner, dot, digits = evaluation.rpartition(".")
+    return f"{owner}{dot}{digits[:8]}"
+
+
+def analysis(run_name: str, analysis_hash: str, iteration: int) -> Path:
+    """What was found inside the network of one run after an iteration; see :mod:`harness.analysis`."""
+    return ANALYSIS / run_name / f"{analysis_hash[:8]}.{iteration:09d}.csv"
+
+
+def selection(run_name: str, selection_hash: str, iteration: int) -> Path:
+    """Metrics of the weights that a run kept after an iteration; see docs/selection.md."""
+    return SELECTION / run_name / f"{selection_hash[:8]}.{iteration:09d}.parquet"
+
+
+def failures(name: str, evaluation: str) -> Path:
     """What could not be read for the metrics of one run or reference under one evaluation; see results/README.md."""
-    return FAILURES / name / f"{evaluation_hash[:8]}.json"
+    return FAILURES / name / f"{evaluation_stem(evaluation)}.json"
+
+
+def timing(name: str, evaluation: str) -> Path:
+    """How long an evaluation or analysis of one run or reference took; see :mod:`harness.foundation.timings`."""
+    return TIMES / name / f"{evaluation_stem(evaluation)}.json"
 
 
 def experiment_metrics(experiment: str) -> Path:
@@ -113,12 +156,31 @@ def tuning(experiment: str) -> Path:
     return report(experiment) / "tuning"
 
 
+def analysis_report(experiment: str) -> Path:
+    """Folder of the table and the figures of what an experiment's networks have learned."""
+    return report(experiment) / "analysis"
+
+
+def selection_report(experiment: str) -> Path:
+    """Folder of the tables and the figure of what choosing among kept weights on a test set would have gained."""
+    return report(experiment) / "selection"
+
+
 def remedy(path: Path) -> str:
     """Say which command makes a file below the results folder again; see the README there for what lies where."""
     if BATCHES.name in path.parts[-4:-3]:
         return "delete it, it is made again where it is needed"
+    if path.parent.name == KEPT:
+        run_name = path.parents[1].name
+        return f"delete it; {again(run_name)}"
     command = _maker(path.parts)
     return f"run `python -m harness {command}` to make it again" if command else "make it again"
+
+
+def again(*names: str) -> str:
+    """Say how finished runs are trained again, so that they keep the weights on their way: never by themselves."""
+    shown = [f"{RUNS / name} and {STATE}/{name.rpartition('.')[2]}*" for name in names]
+    return f"to have it, delete {', '.join(shown)} and train again, which ends with the same weights"
 
 
 def _maker(parts: Sequence[str]) -> str | None:
@@ -127,7 +189,12 @@ def _maker(parts: Sequence[str]) -> str | None:
     if kind == RUNS.name:
         return f"train EXPERIMENT --run {owner}"
     if kind == METRICS.name:
-        return f"evaluate EXPERIMENT {_method(owner)}"
+        systematic = name.split(".")[-3:-2]  # of <set>.<hash>.parquet
+        return f"evaluate EXPERIMENT {_method(owner)}" + "".join(f" --systematic {part}" for part in systematic)
+    if kind == ANALYSIS.name:
+        return f"analyse EXPERIMENT --run {owner} --iteration {int(name.split('.')[1])}"
+    if kind == SELECTION.name:
+        return f"evaluate EXPERIMENT --run {owner} --iteration {int(name.split('.')[1])}"
     if kind == TRAINING_DATA.name:
         return f"pack EXPERIMENT {owner}"
     if BENCHMARKS.name in parts[:-3]:

@@ -28,13 +28,13 @@ RESERVED = {
     "degradation": ("hr", "real", "average"),
     "metric": (
         *("main", "cost", "equal_cost", "published", "summary", "ranks", "failures", "test_time", "preview", "readme"),
-        *("real_paired", "real_unpaired"),
+        *("real_paired", "real_unpaired", "sweep", "sweep_numbers", "systematic"),
     ),
     "network": ("spandrel",),
     "regularizer": ("external", "reference"),
     "experiment": (
-        *("benchmarks", "training_data", "runs", "state", "metrics", "logs"),
-        *("pack", "benchmark", "photographs", "train", "evaluate"),
+        *("benchmarks", "training_data", "runs", "state", "batches", "metrics", "failures", "times", "logs"),
+        *("pack", "benchmark", "photographs", "train", "evaluate", "analyse", "analysis", "selection"),
     ),
 }
 """Names by what they would be the name of, to which tables, files and folders give another meaning.

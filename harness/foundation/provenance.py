@@ -13,32 +13,40 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 
 _COMMON = ("foundation/rng.py", "foundation/images.py", "foundation/files.py")
+_ONLY_BENCHMARKS = ("drawn", "fixed", "fixed_noise", "representatives", "sweeps")
+_DEGRADING = tuple(
+    f"degradations/{path.name}"
+    for path in sorted((PACKAGE / "degradations").glob("*.py"))
+    if path.stem not in _ONLY_BENCHMARKS
+)
+"""How training images are degraded."""
+
 _STAGES = {
     "pack": tuple(f"datasets/{name}.py" for name in ("catalogue", "pack_files", "patches", "resolve")),
     "benchmark": (
         *(f"datasets/{name}.py" for name in ("benchmark", "catalogue", "manifests", "resolve", "stamped")),
-        "degradations/fixed*.py",
+        "degradations/*.py",
     ),
     "degrade": (
+        "foundation/kernels.py",
         "foundation/philox*.py",
         "foundation/quantiles.py",
         "datasets/patches.py",
         "datasets/sub_images.py",
-        "degradations/[!f]*.py",
-        "degradations/filters.py",
+        *_DEGRADING,
         "training/batches.py",
         "training/kept.py",
     ),
     "train": (
         "foundation/compat.py",
+        "foundation/kernels.py",
         "foundation/philox*.py",
         "foundation/quantiles.py",
         "spec.py",
         "datasets/patches.py",
         "datasets/sub_images.py",
         "datasets/pack_files.py",
-        "degradations/[!f]*.py",
-        "degradations/filters.py",
+        *_DEGRADING,
         "networks/*.py",
         "training/*.py",
         "regularizers/attached.py",
@@ -47,6 +55,12 @@ _STAGES = {
         "regularizers/_*.py",
     ),
     "evaluate": ("foundation/compat.py", "evaluation/*.py", "networks/*.py", "degradations/fixed.py"),
+    "analyse": (
+        "foundation/compat.py",
+        "analysis/*.py",
+        *(f"evaluation/{name}.py" for name in ("fidelity", "sets", "trained", "upscalers")),
+        "networks/*.py",
+    ),
     "choose": tuple(f"reporting/{name}.py" for name in ("rows/run_records", "rows/trials", "statistics/trials")),
     "report": ("reporting/**/*.py", "reporting/templates/*"),
 }
@@ -71,8 +85,8 @@ def stage_modules(stage: str) -> list[Path]:
     Rules have a digest of them as a parameter, so a changed metric repeats evaluation and what follows, no training.
 
     Args:
-        stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate``, ``choose`` or
-            ``report``.
+        stage: ``pack``, ``benchmark``, ``degrade`` (of training images), ``train``, ``evaluate``, ``analyse``,
+            ``choose`` or ``report``.
     """
     found = {path for pattern in (*_COMMON, *_STAGES[stage]) for path in PACKAGE.glob(pattern)}
     return sorted(path for path in found if path.is_file())  # Python puts folders of compiled files beside sources
@@ -125,6 +139,17 @@ def cpu_instructions() -> str:
     flags = set(info.read_text().split()) if info.is_file() else set()
     known = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
     return next((name for flag, name in known.items() if flag in flags), "none" if flags else "unknown")
+
+
+def cpu_wants_channels_last(arithmetic: str) -> bool:
+    """Return whether this CPU trains networks of 64 channels faster in channels_last: in bf16 always, else with AMX.
+
+    Measured: ``docs/performance.md``.
+
+    Args:
+        arithmetic: what the CPU really computes in, ``fp32`` or ``bf16``.
+    """
+    return arithmetic == "bf16" or cpu_instructions() == "AMX"
 
 
 def cpu_name() -> str:

@@ -132,10 +132,13 @@ class Draws:
         from harness.foundation import philox
         from harness.foundation.quantiles import KINDS
 
-        keys = [derive_key(self.seed, stream, self.iteration, self.view, *self._own(row)) for row in filled]
-        words = torch.from_numpy(philox.words_of(keys))
+        words = torch.from_numpy(philox.words_of(self.keys(stream, filled)))
         words = words.pin_memory().to(out.device, non_blocking=True)
         return philox.fill(out, words, KINDS[kind])
+
+    def keys(self, stream: str, rows: Sequence[int | None]) -> list[int]:
+        """Return the 128-bit keys of what :meth:`fill` makes on CUDA, one per row."""
+        return [derive_key(self.seed, stream, self.iteration, self.view, *self._own(row)) for row in rows]
 
     @staticmethod
     def _own(row: int | None) -> tuple[int, ...]:

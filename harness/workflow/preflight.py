@@ -10,7 +10,10 @@ from harness.datasets.resolve import missing
 from harness.evaluation.probe_external import probe
 from harness.evaluation.weight_files import explain_missing
 from harness.experiment import Experiment
+from harness.experiment.citations import Library
 from harness.foundation.devices import no_gpu_message, visible_gpus
+from harness.foundation.errors import HarnessError
+from harness.workflow.forecast.downloads import advice, lacking
 
 _TUNING = "tuning"  # what runs after the choice, and what it needs, is not among the jobs yet
 _DATA_RULES = ("pack", "benchmark", "photographs")
@@ -40,9 +43,9 @@ class Needs:
         rules = set()
         for rule, wildcards in jobs:
             rules.add(rule)
-            if rule in _DATA_RULES:
+            if rule.startswith(_DATA_RULES) and "dataset" in wildcards:
                 datasets[wildcards["dataset"]] = None
-            if rule == "evaluate_external":
+            if rule.startswith("evaluate_") and "external" in wildcards:
                 externals[wildcards["external"]] = None
         return cls(
             tuple(datasets),
@@ -55,13 +58,24 @@ class Needs:
     def everything(cls, experiment: Experiment) -> Needs:
         """Return the needs of the whole experiment, as if nothing were done yet."""
         training = experiment.training
-        names = [training.data, training.heldout, *(part.dataset for part in experiment.evaluation.sets)]
+        names = [training.data, training.heldout, *(part.dataset for part in experiment.all_sets)]
         externals = tuple(model.name for model in experiment.externals)
         return cls(tuple(dict.fromkeys(names)), True, True, externals)
 
 
+def check(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewhere: bool = False) -> None:
+    """Stop if anything is missing; the arguments are those of :func:`problems`.
+
+    Raises:
+        HarnessError: one list of all that is missing, what to do for each, and one command that fetches all of it.
+    """
+    if found := problems(experiment, needs, gpu_limit, elsewhere):
+        help_lines = advice(experiment, lacking(experiment, _names(experiment, needs), needs.evaluation))
+        raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in found), *help_lines]))
+
+
 def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewhere: bool = False) -> list[str]:
-    """Return one line per missing thing: data sets, GPUs, weights; empty when the jobs can start.
+    """Return one line per missing thing: data sets, GPUs, weights, keys of citations; empty when the jobs can start.
 
     Args:
         experiment: what will run.
@@ -69,9 +83,7 @@ def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewh
         gpu_limit: Snakemake's ``--resources gpu=``, None without one.
         elsewhere: whether jobs run on other machines, whose GPUs cannot be counted here.
     """
-    # Snakemake's own order changes from call to call.
-    names = [name for name in Needs.everything(experiment).datasets if name in needs.datasets]
-    found = [missing(name, experiment.data_root) for name in dict.fromkeys((*names, *sorted(needs.datasets)))]
+    found = [missing(name, experiment.data_root) for name in _names(experiment, needs)]
     if needs.training or (needs.evaluation and experiment.needs_gpu):
         found += _too_few(experiment, gpu_limit) if elsewhere else _gpu_problems(experiment, gpu_limit)
     if needs.evaluation:
@@ -79,7 +91,14 @@ def problems(experiment: Experiment, needs: Needs, gpu_limit: int | None, elsewh
         wanted = {experiment.external(name).name for name in needs.externals}
         models = [model for model in experiment.externals if model.name in wanted]
         found += probe(models, experiment.file.scale)
+    found += _citation_problems()
     return [line for line in found if line]
+
+
+def _names(experiment: Experiment, needs: Needs) -> list[str]:
+    """Return the needed data sets in the experiment's order: Snakemake's own changes from call to call."""
+    names = [name for name in Needs.everything(experiment).datasets if name in needs.datasets]
+    return list(dict.fromkeys((*names, *sorted(needs.datasets))))
 
 
 def _gpu_problems(experiment: Experiment, limit: int | None) -> list[str | None]:
@@ -109,6 +128,15 @@ def _too_few(experiment: Experiment, limit: int | None) -> list[str | None]:
     ]
 
 
+def _citation_problems() -> list[str]:
+    """Say now what would stop the report: the last job, after days of training."""
+    try:
+        Library.load()
+    except HarnessError as error:
+        return str(error).splitlines()
+    return []
+
+
 def _weight_problems(experiment: Experiment) -> list[str | None]:
-    names = {name for part in experiment.evaluation.sets for name in part.metrics}
+    names = {name for part in experiment.all_sets for name in part.metrics}
     return [explain_missing(name, experiment.file.weights_root) for name in sorted(names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.datasets.catalogue import find_entry
-from harness.degradations.fixed import select
+from harness.degradations.fixed import own_meanings, select
 from harness.evaluation.metrics import registry
 from harness.evaluation.retries import attempts
 from harness.experiment import Experiment, load_experiment
 from harness.experiment.ablations import Ablation, ablation_names, find_run, load_ablation
+from harness.experiment.kept_weights import lacking_line
+from harness.experiment.left_out import WITHOUT
 from harness.experiment.stages import read_stage, write_stage
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
@@ -28,7 +31,11 @@ from harness.foundation.provenance import code_digest, stage_modules
 from harness.reporting.files import figure_files, table_files
 from harness.spec import TrainingSpec
 from harness.training.code import deciding_files
-from harness.workflow import job_resources, preflight
+from harness.workflow import console, job_resources, preflight
+from harness.workflow.analyses import AnalysisPlan
+from harness.workflow.forecast.outlook import Outlook
+from harness.workflow.selection import SelectionPlan
+from harness.workflow.systematic import SystematicPlan
 from harness.workflow.tuning import TuningPlan
 
 DEFAULT = "configs/experiments/paper.yaml"
@@ -41,17 +48,21 @@ def experiment_file(configfiles: Sequence[str | Path], single: Mapping[str, Any]
 
     Args:
         configfiles: what ``--configfile`` named; nothing stands for the paper's experiment.
-        single: what ``--config`` set.
+        single: what ``--config`` set: data sets to leave out with ``without``, nothing else.
 
     Raises:
-        HarnessError: several files, or single values on the command line: they would hide in no file.
+        HarnessError: several files, or other values on the command line: they would hide in no file.
     """
     if len(configfiles) > 1:
         names = ", ".join(_relative(configfiles))
         raise HarnessError(f"--configfile: {names}: give one experiment file, they are not merged")
+    single = dict(single)
+    if without := single.pop("without", None):
+        os.environ[WITHOUT] = without if isinstance(without, str) else ",".join(map(str, without))
     if single:
-        given = ", ".join(f"{key}={value}" for key, value in single.items())
-        raise HarnessError(f"--config: {given}: write it into an experiment file and give that with --configfile")
+        given, base = ", ".join(f"{key}={value}" for key, value in single.items()), Path([*configfiles, DEFAULT][0])
+        how = f"write it into a file that says `extends: {base.stem}` and the changed field, and give that with"
+        raise HarnessError(f"--config: {given}: {how} --configfile; only without=DATASET can be given here")
     if configfiles:
         name = _relative(configfiles)[0]
         return str(Path.cwd() / name) if name.startswith("-") else name  # no option of the commands it is given to
@@ -86,12 +97,18 @@ class Plan:
         self.scale = self._experiment.file.scale
         self.training: TrainingSpec = self._experiment.training
         self.evaluation = self._experiment.evaluation.hash[:8]
-        self.degradations = self._experiment.file.evaluation.degradations
+        self.degradations = self._experiment.file.evaluation.all_degradations
         self.variant_pattern = self._experiment.stems.pattern
         self.tuning = TuningPlan(self._experiment)
+        self.analyses = AnalysisPlan(self._experiment)
+        self.selection = SelectionPlan(self._experiment)
+        self.systematic = SystematicPlan(self._experiment)
         self._studies: dict[str, Ablation] = {}
+        self._attempts = cache(attempts)
         self.ablations = ablation_names()  # their files are read only when a target asks for one
         self.names = NAME.pattern
+        if first:
+            console.settle(self.name, Outlook(self._experiment).line)
         for model in self._experiment.externals:
             if re.search(r"\{\s*\w", str(model.weights)):
                 problem = f"weights {model.weights}: Snakemake takes what stands in braces for a wildcard; rename it"
@@ -107,7 +124,9 @@ class Plan:
         python, root = shlex.quote(str(Path(sys.executable).parent)), shlex.quote(str(ROOT))
         paths = f"export PATH={python}:$PATH PYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}}"
         tee = "tee() { trap '' HUP INT TERM; command tee \"$@\"; }"
-        prefix = f"set -euo pipefail; {paths}; {tee}; "
+        names = shlex.quote(",".join(self._experiment.left_out))
+        without = f"export {WITHOUT}={names}; " if names != "''" else ""
+        prefix = f"set -euo pipefail; {paths}; {without}{tee}; "
         return prefix.replace("{", "{{").replace("}", "}}")  # for Snakemake, which formats it
 
     def code(self, stage: str) -> str:
@@ -120,7 +139,7 @@ class Plan:
 
     def _own_code(self, stage: str) -> list[Path]:
         """Return the files of the user's own functions that a stage calls, besides the harness's."""
-        names = {name for part in self._experiment.evaluation.sets for name in part.metrics}
+        names = {name for part in self._experiment.all_sets for name in part.metrics}
         metrics = [metric.function for name, metric in registry().items() if name in names and metric.function]
         degrade = [recipe.function for recipe in select(self.degradations).values() if recipe.function]
         return source_files({"benchmark": degrade, "evaluate": metrics}.get(stage, []))
@@ -198,15 +217,13 @@ class Plan:
     @cached_property
     def manifests(self) -> list[str]:
         """The manifests of every evaluated set."""
-        found = []
-        for part in self._experiment.evaluation.sets:
-            hr = [] if part.degradations == ("real",) else ["hr"]
-            found += [str(layout.manifest(self.scale, part.dataset, name)) for name in (*hr, *part.degradations)]
-        return found
+        sets = [(part, [] if part.degradations == ("real",) else ["hr"]) for part in self._experiment.all_sets]
+        names = [(part.dataset, name) for part, hr in sets for name in (*hr, *part.degradations)]
+        return [str(layout.manifest(self.scale, *one)) for one in dict.fromkeys(names)]
 
     def index(self, dataset: str) -> str:
         """The file that stands for all manifests of a degraded dataset."""
-        return str(layout.benchmark_index(self.scale, dataset, self.degradations))
+        return str(layout.benchmark_index(self.scale, dataset, self.degradations, own_meanings(self.degradations)))
 
     @cached_property
     def sets(self) -> list[str]:
@@ -245,16 +262,12 @@ class Plan:
         """The metrics of every reference, model from outside and run."""
         return [str(path) for path in self._experiment.metric_files]
 
-    def attempt(self, method: str) -> int:
-        """Return the number of a method's coming evaluation: it grows once images that failed have changed.
+    def attempt(self, method: str, systematic: str = "") -> int:
+        """Return the number of a method's coming evaluation, or of that on one set: it grows once bad images change.
 
         As a parameter of a rule it repeats the evaluation then, and only then.
         """
-        return self._attempts.get(method, 0)
-
-    @cached_property
-    def _attempts(self) -> dict[str, int]:
-        return attempts(self._experiment.evaluation.hash)
+        return self._attempts(self.systematic.key(systematic) or self._experiment.evaluation.hash).get(method, 0)
 
     def tables(self, *suffixes: str) -> list[str]:
         """Return the tables of the experiment in some formats."""
@@ -263,6 +276,10 @@ class Plan:
     def figures(self, *suffixes: str) -> list[str]:
         """Return the figures of the experiment in some formats."""
         return _relative(path for path in figure_files(self._experiment) if path.suffix in suffixes)
+
+    def section_reports(self, *suffixes: str) -> list[str]:
+        """Return the tables and figures of tuning, analyses and selection in some formats."""
+        return [path for part in (self.tuning, self.analyses, self.selection) for path in part.reports(*suffixes)]
 
     def ablation_inputs(self, study: str) -> list[str]:
         """Return the metrics, histories and records of a study's runs."""
@@ -299,19 +316,20 @@ class Plan:
             HarnessError: one list of all that is missing and what to do for each.
         """
         needs = preflight.Needs.of((job.rule.name, dict(job.wildcards_dict)) for job in jobs)
-        problems = preflight.problems(self._experiment, needs, limits.get("gpu"), elsewhere)
-        if problems:
-            raise HarnessError("\n".join(["before this can run:", *(f"  - {line}" for line in problems)]))
+        preflight.check(self._experiment, needs, limits.get("gpu"), elsewhere)
+        if note := lacking_line(self._experiment):
+            print(f"note: {note}", file=sys.stderr)
 
     def begin_stage(self) -> None:
         """Keep which seeds there are now, for the jobs."""
         if self._experiment.stage is not None:
             write_stage(self.name, self._experiment.stage)
 
-    def outlook(self) -> list[str]:
-        """Return what a person should know at the end: whether more seeds are to come."""
+    def say_outlook(self) -> None:
+        """Print what a person should know at the end: whether more seeds are to come."""
         stage = self._experiment.stage
-        return [] if stage is None else [f"{self.name}: {read_stage(self.name, stage.entry).outlook()}"]
+        if stage is not None:
+            print(f"{self.name}: {read_stage(self.name, stage.entry).outlook()}")
 
 
 @cache

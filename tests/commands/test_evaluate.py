@@ -113,7 +113,7 @@ def test_a_file_on_the_sets_of_an_experiment(place: Path, capsys: pytest.Capture
         ({"datasets": "Set55"}, "--datasets: 'Set55': unknown; allowed: B100, "),
         ({"datasets": "Set5,Set5"}, "--datasets: 'Set5': given twice"),
         ({"datasets": "RealSRSet"}, "--metrics: RealSRSet has no ground truth; add one of niqe"),
-        ({"degradations": "jepg"}, "--degradations: 'jepg': unknown; allowed: blur, "),
+        ({"degradations": "jepg"}, "--degradations: 'jepg': unknown; allowed: benchmark_space, blur, "),
         ({"metrics": "psnr"}, "--metrics: 'psnr': unknown; allowed: "),
         ({"device": "gpu"}, "evaluate --device: 'gpu': unknown; allowed: cpu, cuda"),
         ({"output": Path("rows.txt")}, "evaluate --output rows.txt: unknown format '.txt'; use .parquet or .csv"),

@@ -88,3 +88,19 @@ def test_version() -> None:
     found = subprocess.run(call, capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.startswith("harness 0.")
     assert "commit" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("harness tables la", "laptop"),
+        ("harness wat", "watch"),
+        ("harness fetch Set1", "Set14"),
+        ("harness show psnr_", "psnr_rgb"),
+        ("harness check demo --without embedded_t", "embedded_test"),
+    ],
+)
+def test_a_shell_completes_commands_and_names(typed: str, expected: str) -> None:
+    asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    found = CliRunner().invoke(app, [], prog_name="harness", env=asked)
+    assert expected in found.output.split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,43 @@ def test_a_run_trains_on_batches_as_released_and_its_record_says_so(
             assert len(np.unique(recipe.corners, axis=0)) == 1 or "window" not in training
             assert len(np.unique(recipe.corners, axis=0)) > 1 or "window" in training
     assert len(seen) == len(variants)
+
+
+def test_keep_every_added_later_is_said_and_trains_nothing_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(BASE)
+    for dataset in ("embedded_train", "embedded_heldout"):
+        assert call("pack", "mine.yaml", dataset) == 0
+    assert call("train", "mine.yaml", "--run", RUN) == 0
+    (run,) = Path("results/runs").iterdir()
+    before = {path: path.read_bytes() for path in run.iterdir() if not path.name.startswith("run.json")}
+    Path("mine.yaml").write_text(BASE + "keep_every: 3\nkeep_raw: true\n")
+    capsys.readouterr()
+    assert call("check", "mine.yaml") == 0
+    what_to_do = f"to have it, delete {run} and results/state/{run.name[-8:]}* and train again"
+    note = f"mine.yaml: keep_every: 1 finished run was trained without it and lacks kept weights; {what_to_do}"
+    assert f"note: {note}" in capsys.readouterr().out
+    assert call("plan", "mine.yaml") == 0
+    assert note in (shown := capsys.readouterr().out)
+    assert "1: networks 1, variants 1, seeds 1; 1 finished" in shown, "the run is still the same"
+    assert call("train", "mine.yaml", "--run", RUN) == 0
+    assert what_to_do in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (run / "kept").exists()
+    for folder in (run, *Path("results/state").glob(f"{run.name[-8:]}*")):
+        shutil.rmtree(folder)
+    assert call("train", "mine.yaml", "--run", RUN) == 0
+    weights = run / "weights.safetensors"
+    assert weights.read_bytes() == before[weights]
+    assert sorted(path.name for path in (run / "kept").glob("*.safetensors")) == [
+        "000000003.raw.safetensors",
+        "000000003.safetensors",
+    ]
+    capsys.readouterr()
+    assert call("check", "mine.yaml") == 0
+    assert "note" not in capsys.readouterr().out
 
 
 def _pack() -> Pack:

@@ -39,11 +39,17 @@ def test_reserved_names_are_refused_in_any_case(kind: str, name: str) -> None:
 
 
 def test_every_folder_and_table_of_ours_is_reserved() -> None:
-    folders = {Path(getattr(layout, name)) for name in ("BENCHMARKS", "TRAINING_DATA", "RUNS", "STATE", "METRICS")}
+    folders = {
+        Path(getattr(layout, name)) for name in ("BENCHMARKS", "TRAINING_DATA", "RUNS", "STATE", "METRICS", "ANALYSIS")
+    }
     assert {path.name for path in folders} <= set(RESERVED["experiment"])
     rules = "".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
     logs = set(re.findall(r'"results/logs/(\w+)/', rules))
-    assert logs == {"pack", "benchmark", "photographs", "train", "evaluate"} <= set(RESERVED["experiment"])
+    assert (
+        logs
+        == {"pack", "benchmark", "photographs", "train", "evaluate", "analyse", "selection"}
+        <= set(RESERVED["experiment"])
+    )
     tables = {path.stem.casefold() for path in tables_below(study(), Path())} - set(study().metrics)
     assert tables <= set(RESERVED["metric"])
 

@@ -24,12 +24,15 @@ STARTS = {
     "pack": ["harness.datasets.patches"],
     "benchmark": ["harness.datasets.benchmark"],
     "train": ["harness.training.train"],
+    "analyse": ["harness.analysis.analyse", "harness.evaluation.trained"],
     "evaluate": ["harness.evaluation.evaluate", "harness.evaluation.external", "harness.evaluation.trained"],
 }
 """What the command of a stage calls."""
 
 NO_RESULT = {
     "foundation/errors.py": "words",
+    "foundation/durations.py": "words",
+    "foundation/live.py": "what `watch` shows",
     "foundation/layout.py": "places",
     "foundation/own_code.py": "this very digest",
     "foundation/project.py": "which catalogue a name is read from: its meaning is in spec, stamp or evaluation",
@@ -52,9 +55,12 @@ CHECKED_IMAGES = {
 SPECS = {"spec.py", "degradations/spec.py", "degradations/fixed_noise.py"}
 """Evaluation takes from these the fields of a network and the names of degradations."""
 
-ON_CUDA = {f"foundation/{name}.py" for name in ("philox", "philox_triton", "quantiles")}
+ON_CUDA = {f"foundation/{name}.py" for name in ("philox", "philox_triton", "quantiles", "kernels")}
 """Noise of pixels in training on a GPU; the other stages draw on the host."""
 
+
+NOT_MEASURED = {f"evaluation/{name}.py" for name in ("metrics", "passes", "references", "retries")}
+"""Analyses measure by none of these; networks that draw at test time are refused."""
 
 DRAWN = {"datasets/sub_images.py"}
 """How often a packed image is drawn in training; its pack is the same."""
@@ -93,6 +99,10 @@ def test_what_a_stage_imports_decides_its_result_or_is_named_here(stage: str) ->
             waiting += graph[module]
     there = {files[module].relative_to(PACKAGE).as_posix() for module in reached}
     named = set(NO_RESULT) | CHECKED_IMAGES | (DRAWN if stage == "pack" else SPECS)
+    if stage == "analyse":
+        named |= {*SPECS, *NOT_MEASURED}
+    if stage in ("analyse", "evaluate"):
+        named |= names("benchmark")  # which made its images: their index is an input
     assert there - names(stage) <= (named if stage == "train" else named | ON_CUDA)
     if stage == "train":
         assert {"spec.py", *DRAWN} <= names(stage)
@@ -101,7 +111,8 @@ def test_what_a_stage_imports_decides_its_result_or_is_named_here(stage: str) ->
 
 def test_stages_are_apart() -> None:
     assert "evaluation/metrics.py" not in names("train")
-    assert "degradations/fixed.py" not in names("train")
+    for name in ("drawn", "fixed", "representatives", "sweeps"):
+        assert not {f"degradations/{name}.py"} & (names("train") | names("degrade")), "no reason to train again"
     assert "training/step.py" not in names("evaluate")
     assert not any(name.startswith("regularizers/dropout") for name in names("train"))
 

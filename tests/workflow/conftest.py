@@ -15,7 +15,10 @@ import pytest
 from harness.foundation.files import exclusive
 from tests.conftest import ROOT
 
-PARTS = ("Makefile", "Snakefile", "environment.yml", "configs", "harness", "profiles", "tools", "workflow")
+PARTS = (
+    *("CITATION.cff", "Makefile", "Snakefile", "environment.yml"),
+    *("configs", "harness", "profiles", "tools", "workflow"),
+)
 LOCKED = ("requirements.lock", "pyproject.toml", "tools/install.sh")
 """What an environment is built from: `make` asks whether it still is."""
 DEMO = "configs/experiments/demo.yaml"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.conftest import DEMO, Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 REPORTING = {"aggregate": 1, "tables": 1, "figures": 1, "report": 1, "all": 1}
 EVALUATION = {"evaluate_reference": 1, "evaluate_run": 2, **REPORTING}
@@ -58,7 +58,7 @@ def test_changed_code_repeats_its_stage_and_what_follows(
 
 
 def test_a_dataset_described_otherwise_is_degraded_anew(finished: Checkout) -> None:
-    finished.replace("configs/datasets.yaml", "crop: 256", "crop: 128")
+    finished.replace("configs/datasets.yaml", "images: 4\n  crop: 256", "images: 4\n  crop: 128")
     assert finished.planned() == {"benchmark": 1, **EVALUATION}
 
 

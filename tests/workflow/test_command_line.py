@@ -43,11 +43,13 @@ def test_the_default_command_lists_all_that_is_missing_before_the_first_job(fres
     assert call.status == 1
     first, *lines = told(call.text)
     assert first == "before this can run:"
-    subjects = [line.split(":")[0].removeprefix("  - ") for line in lines]
+    subjects = [line.split(":")[0].removeprefix("  - ") for line in lines if line.startswith("  - ")]
     data = ["DIV2K_train", "DIV2K_valid", "Set5", "Set14", "B100", "Urban100", "Manga109", "RealSR_v3", "RealSRSet"]
     assert subjects == [*data, "configs/experiments/paper.yaml", "metric niqe"]
     assert all("python -m harness fetch" in line or "adopt" in line for line in lines[: len(data)])
     assert "no CUDA GPU is visible" in lines[len(data)]
+    assert any(line.strip().startswith("python -m harness fetch DIV2K_train DIV2K_valid Set5 ") for line in lines)
+    assert "`--config without=Manga109`" in call.text
     assert "Finished jobid" not in call.text
     assert not (fresh.root / "results").exists() or not list((fresh.root / "results").rglob("*.log"))
 
@@ -136,6 +138,15 @@ def test_a_thousand_runs_are_planned_quickly(bare: Checkout, record_property: py
 
 @pytest.mark.parametrize("experiment", sorted(path.name for path in (ROOT / "configs/experiments").glob("*.yaml")))
 def test_the_linter_has_nothing_to_say(bare: Checkout, experiment: str) -> None:
-    call = bare.snakemake("--lint", "--configfile", f"configs/experiments/{experiment}")
+    written = {
+        "original.yaml": DEMO,
+        "linted.yaml": f"configs/experiments/{experiment}",
+    }  # here the demo is another one
+    folder = bare.root / "configs/experiments"
+    for name, source in written.items():
+        (folder / name).write_text((ROOT / source).read_text().replace("extends: demo.yaml", "extends: original.yaml"))
+    call = bare.snakemake("--lint", "--configfile", "configs/experiments/linted.yaml")
+    for name in written:
+        (folder / name).unlink()
     assert call.status == 0, call.text
     assert "Lints for" not in call.text

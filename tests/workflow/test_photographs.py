@@ -81,8 +81,9 @@ def test_degraded_tables_know_nothing_of_them(photographed: Checkout) -> None:
 
 
 def test_the_report_shows_them_apart(photographed: Checkout) -> None:
-    text = (photographed.root / "reports/demo/report.html").read_text()
-    assert problems(text) == []
+    page = photographed.root / "reports/demo/report.html"
+    text = page.read_text()
+    assert problems(text, page.parent) == []
     section = text.split('<section id="photographs">')[1].split("</section>")[0]
     assert section.count("<table") == 3
     assert "Lower is better." in section

@@ -42,9 +42,9 @@ def test_an_error_carries_no_frames() -> None:
 def test_the_log_of_a_job_outlives_signals_to_its_group(tmp_path: Path) -> None:
     prefix = Plan(ROOT / DEMO).shell_prefix.replace("{{", "{").replace("}}", "}")
     code = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), print('last words', flush=True), sys.exit(3)))\n"
-        "print('ready', flush=True)\n"
+        "import os, signal, sys, time\n"  # os.write: the signal may come while a print has not returned
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), os.write(1, b'last words\\n'), sys.exit(3)))\n"
+        "os.write(1, b'ready\\n')\n"
         "time.sleep(30)"
     )
     log = tmp_path / "log"
@@ -118,3 +118,13 @@ def test_gpus_of_other_machines_are_not_counted_here(monkeypatch: pytest.MonkeyP
 def test_files_that_are_done_need_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert preflight.problems(load_experiment(ROOT / DEFAULT), preflight.Needs((), False, False), None) == []
+
+
+def test_a_wrong_citation_is_told_before_the_first_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("configs").mkdir()
+    Path("configs/citations.yaml").write_text("regularizers: {mine: [me2026]}\n")
+    (found,) = preflight.problems(load_experiment(ROOT / DEFAULT), preflight.Needs((), False, False), None)
+    assert found.startswith(
+        "configs/citations.yaml: regularizers.mine: 'me2026': no such entry in configs/references.bib"
+    )

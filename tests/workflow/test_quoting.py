@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.workflow.conftest import Call, environment
 
 _VALUE = re.compile(r"\{(?:wildcards|params|log|input|output|rule|config)\b[^}]*\}")
-_SHELL = re.compile(r"^    shell:\n((?: {8}.*\n)+)", re.MULTILINE)
+_SHELL = re.compile(r"^ {4,8}shell:\n((?: {8,}.*\n)+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflow").rglob("*.smk")), ids=lambda path: path.name)

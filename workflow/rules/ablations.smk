@@ -51,6 +51,11 @@ for study in experiment.ablations:
             f"{experiment.name}: ablation done"
 
 
+if experiment.selection.there:
+
+    include: "selection.smk"
+
+
 if experiment.tuning.there:
 
     include: "tuning.smk"

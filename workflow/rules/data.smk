@@ -51,7 +51,8 @@ rule benchmark:
     message:
         "degrade {wildcards.dataset}"
     shell:
-        "python -m harness benchmark {params.experiment:q} {wildcards.dataset:q} --jobs {threads} 2>&1 | tee {log:q}"
+        "python -m harness benchmark {params.experiment:q} {wildcards.dataset:q} --of evaluation --jobs {threads}"
+        " 2>&1 | tee {log:q}"
 
 
 rule photographs:

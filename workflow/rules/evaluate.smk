@@ -1,4 +1,4 @@
-"""Evaluation: one job per checkpoint for all datasets, degradations and metrics."""
+"""Evaluation: one job per checkpoint for all datasets, degradations and metrics; see systematic.smk for many more."""
 
 
 rule evaluate_run:
@@ -22,11 +22,12 @@ rule evaluate_run:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
         attempt=lambda wildcards: experiment.attempt(wildcards.run),
+        options=[],
     message:
         "evaluate {wildcards.run}"
     shell:
         "python -m harness evaluate {params.experiment:q} --run {wildcards.run:q}"
-        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_reference:
@@ -48,11 +49,12 @@ rule evaluate_reference:
         experiment=experiment.path,
         code=experiment.code("evaluate"),
         attempt=lambda wildcards: experiment.attempt(wildcards.reference),
+        options=[],
     message:
         "evaluate {wildcards.reference}"
     shell:
         "python -m harness evaluate {params.experiment:q} --reference {wildcards.reference:q}"
-        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_external:
@@ -76,8 +78,14 @@ rule evaluate_external:
         experiment=experiment.path,
         code=lambda wildcards: experiment.external_code(wildcards.external),
         attempt=lambda wildcards: experiment.attempt(wildcards.external),
+        options=[],
     message:
         "evaluate {wildcards.external}"
     shell:
         "python -m harness evaluate {params.experiment:q} --external {wildcards.external:q}"
-        " --attempt {params.attempt:q} 2>&1 | tee {log:q}"
+        " --attempt {params.attempt:q} {params.options:q} 2>&1 | tee {log:q}"
+
+
+if experiment.systematic.there:
+
+    include: "systematic.smk"

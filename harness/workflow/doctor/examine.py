@@ -36,6 +36,7 @@ def examine(path: Path | None, deep: bool = False) -> Iterator[Finding]:
     yield machine.slurm()
     yield from material.data(experiment, data_root, deep)
     yield from material.weights(experiment)
+    yield from material.fetching(experiment)
 
 
 def _load(path: Path | None) -> tuple[Experiment | None, list[Finding]]:

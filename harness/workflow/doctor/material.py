@@ -15,6 +15,7 @@ from harness.experiment import Experiment
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.workflow.doctor.findings import Finding, Level
+from harness.workflow.forecast.downloads import advice, lacking
 from harness.workflow.preflight import Needs
 
 
@@ -49,7 +50,7 @@ def weights(experiment: Experiment | None) -> Iterator[Finding]:
         yield Finding("problem" if problem else "ok", "weights", problem or f"external {model.name}: {model.weights}")
     root = experiment.file.weights_root if experiment else None
     folder = weights_folder(root)
-    needed = {metric for part in experiment.evaluation.sets for metric in part.metrics} if experiment else set()
+    needed = {metric for part in experiment.all_sets for metric in part.metrics} if experiment else set()
     present, unneeded = 0, []
     for name, file in WEIGHT_FILES.items():
         users = [metric.name for metric in METRICS.values() if name in metric.weights]
@@ -71,3 +72,11 @@ def weights(experiment: Experiment | None) -> Iterator[Finding]:
     text = f"{present} of {len(WEIGHT_FILES)} files of learned metrics in {folder}/"
     more = f"; not needed by {experiment.path}: {', '.join(unneeded)}" if experiment and unneeded else ""
     yield Finding("ok", "weights", text + more)
+
+
+def fetching(experiment: Experiment | None) -> Iterator[Finding]:
+    """Name the one command that fetches all that an experiment lacks, and what to do with what cannot be fetched."""
+    if experiment is not None:
+        found = lacking(experiment, Needs.everything(experiment).datasets)
+        if lines := advice(experiment, found):
+            yield Finding("ok", "fetch", " ".join(lines))

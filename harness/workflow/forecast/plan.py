@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.datasets.catalogue import find_entry
-from harness.datasets.resolve import missing
-from harness.evaluation.weight_files import WEIGHT_FILES, missing_weights
+from harness.degradations.sweeps import STEPS
 from harness.experiment import Experiment, Run
+from harness.experiment.analyses import Analyses
 from harness.experiment.defaults import foregone
+from harness.experiment.kept_weights import lacking_line
+from harness.experiment.selection import Selection
 from harness.foundation import layout
 from harness.foundation.devices import gpu_names
 from harness.foundation.files import existing
-from harness.foundation.provenance import cpu_instructions
+from harness.foundation.provenance import cpu_instructions, cpu_wants_channels_last
+from harness.spec import EvaluationSpec
 from harness.workflow.forecast.disk import Space, spaces
+from harness.workflow.forecast.downloads import download_lines, lacking, shown_bytes
 from harness.workflow.forecast.jobs import Jobs
+from harness.workflow.forecast.outlook import Times, analyses_left, analysis_seconds, evaluation_seconds
 from harness.workflow.forecast.rates import Measured, Rate, work_of
 from harness.workflow.forecast.trainings import Training, trainings
 from harness.workflow.preflight import Needs
@@ -58,6 +65,7 @@ def plan(experiment: Experiment, jobs: Jobs, known: Measured, now: Mapping[str, 
         "downloads": _downloads(experiment),
         "training": _training(experiment, todo, states, {**known.rates, **now}),
         "evaluation": _evaluation(experiment),
+        "analysis": _analysis(experiment),
         "disk": _disk(spaces(experiment, [one.run or one.like for one in todo], known)),
         "warning": iter(known.unreadable),
     }
@@ -87,6 +95,8 @@ def _runs(experiment: Experiment, states: Mapping[str, Progress], jobs: Jobs) ->
     again = [name for name, state in states.items() if state.finished and name in jobs.trained]
     if again:
         yield f"{len(again)} finished ones are trained again, because code or data changed: {', '.join(again[:3])}, ..."
+    if note := lacking_line(experiment):
+        yield note
 
 
 def _tuning(experiment: Experiment, asked: list[Training], states: Mapping[str, Progress]) -> Iterator[str]:
@@ -112,22 +122,8 @@ def _jobs(jobs: Jobs) -> Iterator[str]:
 
 
 def _downloads(experiment: Experiment) -> Iterator[str]:
-    lines = []
-    for name in Needs.everything(experiment).datasets:
-        if (problem := missing(name, experiment.data_root)) is None:
-            continue
-        entry = find_entry(name)
-        if not entry.sources:
-            lines.append(f"none for {problem}")
-            continue
-        size = next((source.size for source in entry.sources if source.size), None)
-        shown = f"{size / 1e9:.2f} GB" if size else "size unknown"
-        lines.append(f"{name}: {entry.images} images, {shown}; run `python -m harness fetch {name}`")
-    metrics = dict.fromkeys(name for part in experiment.evaluation.sets for name in part.metrics)
-    for metric in metrics:
-        for file in missing_weights(metric, experiment.file.weights_root):
-            lines.append(f"{WEIGHT_FILES[file].url}, size unknown; run `python -m harness fetch-weights {metric}`")
-    yield from lines or ["none: all data and weights are here"]
+    found = lacking(experiment, Needs.everything(experiment).datasets)
+    yield from list(download_lines(experiment, found)) or ["none: all data and weights are here"]
 
 
 def _training(
@@ -186,10 +182,13 @@ def _slower(experiment: Experiment, groups: Mapping[tuple[str, str], list[Traini
 def _arithmetic(experiment: Experiment) -> str:
     """Say what this machine's CPU makes of the precision and the layout of the runs."""
     asked, found = experiment.training.precision, cpu_instructions()
-    layouts = {run.spec.training.channels_last for run in experiment.runs}
+    imitated = asked == "bf16" and found in ("AVX-512", "AVX2", "none")
+    wanted = cpu_wants_channels_last("fp32" if imitated or asked != "bf16" else "bf16")
+    given = {run.spec.training.channels_last for run in experiment.runs}
+    layouts = {wanted if one == "auto" else one for one in given}
     last, mixed = True in layouts, len(layouts) > 1
     layout_name = "layouts by network" if mixed else "channels_last" if last else "contiguous"
-    if asked == "bf16" and found in ("AVX-512", "AVX2", "none"):
+    if imitated:
         return f"this CPU: {found}, no bf16 instructions: computed in fp32, {layout_name}"
     return f"this CPU: {found}: {asked}, {layout_name}, {experiment.training.threads} thread(s) a run"
 
@@ -200,26 +199,69 @@ def _kept(state: Progress) -> int:
 
 
 def _evaluation(experiment: Experiment) -> Iterator[str]:
-    images = sum((find_entry(part.dataset).images or 0) * len(part.degradations) for part in experiment.evaluation.sets)
-    names = dict.fromkeys(name for part in experiment.evaluation.sets for name in part.metrics)
+    parts = experiment.evaluation.sets
+    names = dict.fromkeys(name for part in parts for name in part.metrics)
     checkpoints = len(experiment.runs) * (2 if experiment.tuning else 1)
-    yield (
-        f"{checkpoints} checkpoints and {len(experiment.references)} references, {images:,} images each "
-        f"({', '.join(names)}); how long that takes is not recorded"
-    )
+    others = f"{len(experiment.references)} references"
+    others += f" and {len(experiment.externals)} models from outside" if experiment.externals else ""
+    strengths = sum(_size(part.dataset) * sum(name in STEPS for name in part.degradations) for part in parts)
+    of_sweeps = f", {strengths:,} of them of sweeps" if strengths else ""
+    images = f"{_images(experiment.evaluation):,} images each{of_sweeps}"
+    yield f"{checkpoints} checkpoints and {others}, {images} ({', '.join(names)})"
+    for one in experiment.systematic:
+        yield (
+            f"{one.name}: {len(one.part.degradations)} degradations, {_images(one.evaluation):,} images more of each "
+            f"({', '.join(one.part.metrics)})"
+        )
+    todo = [path for path in experiment.metric_files if not path.is_file()]
+    yield _time_left(todo, evaluation_seconds(experiment))
+    if experiment.file.selection is not None:
+        yield _selection(Selection(experiment))
+    yield "figures, tables and the report come on top; how long they take is not recorded"
+
+
+def _analysis(experiment: Experiment) -> Iterator[str]:
+    if experiment.file.analysis is None:
+        return
+    analyses = Analyses(experiment)
+    entry = analyses.entry
+    images = min(entry.images or sys.maxsize, _size(entry.dataset)) * len(entry.degradations)
+    yield f"{len(analyses.all)} checkpoints, {images:,} images each ({', '.join(entry.analyses)})"
+    yield _time_left([one.rows for one in analyses_left(experiment)], analysis_seconds(experiment))
+
+
+def _size(dataset: str) -> int:
+    return find_entry(dataset).images or 0
+
+
+def _time_left(todo: Sequence[Path], times: Times) -> str:
+    """Say how long the files of rows that are left take, by what was recorded."""
+    if not todo:
+        return "none left"
+    if not times.known:
+        return f"{len(todo)} left; how long one takes is known once the first is done"
+    hours = sum(map(times.of, todo)) / 3600
+    return f"{len(todo)} left: {_number(hours)} hours one after the other, as those took that are done here"
+
+
+def _selection(selection: Selection) -> str:
+    todo = sum(not one.rows.is_file() for one in selection.all)
+    images = f"{_images(selection.evaluation):,} images each ({selection.metric})"
+    return f"selection on {selection.entry.on}: {len(selection.all)} checkpoints kept on the way, {images}; {todo} left"
+
+
+def _images(spec: EvaluationSpec) -> int:
+    return sum(_size(part.dataset) * len(part.degradations) for part in spec.sets)
 
 
 def _disk(needed: list[Space]) -> Iterator[str]:
     for space in needed:
-        unknown = f", and unknown for {', '.join(space.unknown)}" if space.unknown else ""
-        yield f"{space.what}: {_bytes(space.size)}{unknown}"
+        unknown = f"unknown for {', '.join(space.unknown)}" if space.unknown else ""
+        size = shown_bytes(space.size) if space.size else "" if unknown else "nothing"
+        yield f"{space.what}: {', and '.join(filter(None, [size, unknown]))}"
     free = shutil.disk_usage(existing(layout.RESULTS)).free
     least = "at least " if any(space.unknown for space in needed) else ""
-    yield f"together {least}{_bytes(sum(space.size for space in needed))} to be written; {_bytes(free)} free"
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 100_000_000 else f"{size / 1e6:.2f} MB"
+    yield f"together {least}{shown_bytes(sum(space.size for space in needed))} to be written; {shown_bytes(free)} free"
 
 
 def _number(hours: float) -> str:

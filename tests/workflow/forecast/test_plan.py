@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from harness.commands.app import app
 from harness.datasets.benchmark import generate
 from harness.datasets.patches import pack
 from harness.experiment import Experiment, Run, load_experiment
-from harness.foundation import layout
+from harness.experiment.analyses import Analyses
+from harness.experiment.selection import Selection
+from harness.foundation import layout, timings
 from harness.foundation.provenance import cpu_name
+from harness.networks.build import build_network
 from harness.workflow.forecast import rates
+from harness.workflow.forecast.count import counted_weight_bytes
 from harness.workflow.forecast.disk import spaces, total_space
 from harness.workflow.forecast.jobs import Jobs, dry_run, parse
 from harness.workflow.forecast.measure import measure
@@ -56,23 +62,27 @@ def test_nothing_is_known_at_first(demo: Experiment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "precision", "said"),
+    ("flags", "precision", "network", "said"),
     [
-        ("fpu avx2", "bf16", "this CPU: AVX2, no bf16 instructions: computed in fp32, channels_last"),
-        ("avx2 avx512f avx512_bf16 amx_bf16", "bf16", "this CPU: AMX: bf16, channels_last, 1 thread(s) a run"),
-        ("avx2 avx512f", "fp32", "this CPU: AVX-512: fp32, channels_last, 1 thread(s) a run"),
+        ("fpu avx2", "bf16", "srresnet_tiny", "AVX2, no bf16 instructions: computed in fp32, channels_last"),
+        ("fpu avx2", "bf16", "srresnet", "AVX2, no bf16 instructions: computed in fp32, contiguous"),
+        ("avx2 avx512f avx512_bf16 amx_bf16", "bf16", "srresnet", "AMX: bf16, channels_last, 1 thread(s) a run"),
+        ("avx2 avx512f avx512_bf16 amx_bf16", "fp32", "srresnet", "AMX: fp32, channels_last, 1 thread(s) a run"),
+        ("avx2 avx512f avx512_bf16", "fp32", "srresnet", "AVX-512 BF16: fp32, contiguous, 1 thread(s) a run"),
+        ("avx2 avx512f", "fp32", "srresnet_tiny", "AVX-512: fp32, channels_last, 1 thread(s) a run"),
     ],
 )
 def test_what_this_cpu_makes_of_the_precision(
-    demo: Experiment, monkeypatch: pytest.MonkeyPatch, flags: str, precision: str, said: str
+    demo: Experiment, monkeypatch: pytest.MonkeyPatch, flags: str, precision: str, network: str, said: str
 ) -> None:
     text_of = Path("mine.yaml")
-    text_of.write_text(DEMO.read_text().replace("training:", f"training:\n  precision: {precision}", 1))
+    changed = DEMO.read_text().replace("training:", f"training:\n  precision: {precision}", 1)
+    text_of.write_text(changed.replace("networks: [srresnet_tiny]", f"networks: [{network}]"))
     read = Path.read_text
     monkeypatch.setattr(
         Path, "read_text", lambda self, *a, **k: flags if "cpuinfo" in str(self) else read(self, *a, **k)
     )
-    assert said in text(load_experiment(text_of))
+    assert f"this CPU: {said}" in text(load_experiment(text_of))
 
 
 def test_rates_are_those_of_finished_runs_on_this_hardware(demo: Experiment) -> None:
@@ -152,7 +162,7 @@ def test_jobs_are_snakemakes(demo: Experiment) -> None:
     assert jobs.counts["train_simple_align"] == 4
     assert jobs.counts["evaluate_run"] == 10
     assert jobs.trained == {run.name for run in demo.runs}
-    assert "29: benchmark 1, pack 2, evaluate_reference 2" in text(demo, jobs)
+    assert "40: benchmark 1, pack 2, evaluate_reference 2" in text(demo, jobs)
 
 
 def test_what_snakemake_cannot_tell_is_unknown(demo: Experiment) -> None:
@@ -168,15 +178,41 @@ def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
     shown = text(load_experiment(PAPER))
-    assert "DIV2K_train: 800 images, size unknown; run `python -m harness fetch DIV2K_train`" in shown
+    assert "DIV2K_train: 800 images, 3.53 GB\n" in shown
+    assert "Set5: 5 images, at most 1." in shown
+    assert "RealSR_v3: 100 images, size unknown" in shown
     assert "none for Manga109: no folder" in shown
-    assert "niqe_modelparameters.mat, size unknown; run `python -m harness fetch-weights niqe`" in shown
-    assert "and unknown for DIV2K_train, DIV2K_valid" in shown
+    assert "niqe_modelparameters.mat, size unknown" in shown
+    assert shown.count("python -m harness fetch ") == 1
+    fetched = "DIV2K_train DIV2K_valid Set5 Set14 B100 Urban100 RealSR_v3 RealSRSet"
+    assert f"    python -m harness fetch {fetched}; python -m harness fetch-weights niqe\n" in shown
+    assert "`--without Manga109`" in shown
+    assert "training images: unknown for DIV2K_train, DIV2K_valid" in shown
+
+
+def test_evaluation_takes_as_long_as_it_took(demo: Experiment) -> None:
+    assert "how long one takes is known once the first is done" in text(demo)
+    first = demo.runs[0]
+    layout.metrics(first.name, demo.evaluation.hash).parent.mkdir(parents=True)
+    layout.metrics(first.name, demo.evaluation.hash).touch()
+    timings.note(first.name, demo.evaluation.hash, 720.0, 10)
+    todo = len(demo.metric_files) - 1
+    assert f"{todo} left: {todo / 5:.2g} hours one after the other" in text(demo)
+
+
+def test_weights_are_counted_before_anything_trained(demo: Experiment) -> None:
+    counted = counted_weight_bytes(demo.runs)
+    known = rates.Measured({}, counted)
+    network = build_network(demo.runs[0].spec.network, 0)
+    size = sum(4 * parameter.numel() for parameter in network.parameters())
+    assert list(counted.values()) == [size]
+    assert spaces(demo, demo.runs, known)[3].size == 10 * 9 * size
 
 
 def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     known = rates.Measured({}, {rates.network_of(demo.runs[0].spec): 1000})
-    benchmarks, packs, shared, runs = spaces(demo, demo.runs, known)
+    benchmarks, packs, shared, runs, rows = spaces(demo, demo.runs, known)
+    assert (rows.size, rows.unknown) == (0, ("metrics", "analyses"))
     assert runs.size == 10 * 9 * 1000
     # Two seeds, one view of six ground truths for three arms and two views of three for two: 16 x 16 x 3 bytes each.
     assert shared.size == 2 * (6 + 3) * 1200 * 16 * 16 * 3
@@ -190,6 +226,45 @@ def test_disk_is_what_will_be_written(demo: Experiment) -> None:
     assert total_space(demo) == shared.size
     assert spaces(demo, demo.runs, NOTHING)[3].unknown == ("srresnet_tiny",)
     assert spaces(demo, demo.runs[:1], NOTHING)[2].size == 0, "a single arm shares nothing"
+    Path("keeps.yaml").write_text("extends: demo\nkeep_every: 500\nkeep_raw: true\n")
+    keeps = load_experiment("keeps.yaml")
+    assert spaces(keeps, keeps.runs, known)[4].size == 10 * 2 * 2 * 1000
+    assert [run.name for run in keeps.runs] == [run.name for run in demo.runs]
+
+
+def test_weights_on_the_way_that_will_be_measured_are_counted(demo: Experiment) -> None:
+    assert "selection" not in text(demo)
+    Path("chooses.yaml").write_text("extends: demo\nkeep_every: 400\nselection: {column: blur}\n")
+    chooses = load_experiment("chooses.yaml")
+    what = "20 checkpoints kept on the way, 4 images each (psnr_rgb); 20 left"
+    assert f"selection on embedded_test: {what}" in text(chooses)
+    first = Selection(chooses).all[0].rows
+    first.parent.mkdir(parents=True)
+    first.touch()
+    assert "(psnr_rgb); 19 left" in text(chooses)
+
+
+def test_analyses_and_sweeps_are_counted(demo: Experiment) -> None:
+    shown = text(demo)
+    assert "analysis    10 checkpoints, 32 images each (saliency, clusters, similarity, shift, picture)\n" in shown
+    assert "10 checkpoints and 2 references, 32 images each (psnr_rgb" in shown
+    analyses = Analyses(demo)
+    first = analyses.all[0]
+    first.rows.parent.mkdir(parents=True)
+    first.rows.write_bytes(bytes(1000))
+    timings.note(first.run.name, analyses.hash, 720.0, 233)
+    assert f"9 left: {9 / 5:.2g} hours one after the other" in text(demo)
+    (rows,) = [space for space in spaces(demo, [], NOTHING) if "analyses" in space.what]
+    assert (rows.size, rows.unknown) == (9000, ("metrics",))
+    Path("sweeps.yaml").write_text(
+        "extends: demo\nkeep_every: 600\nanalysis: {images: 2, over_time: true}\n"
+        "evaluation: {degradations: [clean, blur], metrics: [psnr_rgb], sweeps: [blur, jpeg]}\n"
+    )
+    shown = text(load_experiment("sweeps.yaml"))
+    assert "84 images each, 76 of them of sweeps (psnr_rgb)" in shown
+    assert "analysis    20 checkpoints, 4 images each (" in shown
+    counts = "10 runs, 1 datasets, 2 sweeps, 20 analyses\n"
+    assert CliRunner().invoke(app, ["check", "sweeps.yaml"], catch_exceptions=False).output == f"sweeps.yaml: {counts}"
 
 
 def test_what_trains_without_the_graph_of_the_baseline_is_named(
