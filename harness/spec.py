@@ -113,7 +113,7 @@ class PerformanceSpec(StrictModel):
     Attributes:
         precision: ``fp32``; ``tf32`` for convolutions on CUDA with 10 bits of mantissa; or ``bf16`` for autocast.
         placement: ``host`` keeps training images in a memory map, ``device`` on the device.
-        channels_last: memory format of weights and images.
+        channels_last: memory format of weights and images; ``auto``: what the machine that trains is faster with.
         compile: compile the network with torch.compile; a regularizer that is ``compile_safe``.
         cuda_graph: capture the network's part of the step once and launch it as a whole; one CUDA device, and a
             regularizer that says ``graph_safe``.
@@ -124,7 +124,7 @@ class PerformanceSpec(StrictModel):
 
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     placement: Literal["host", "device"] = "host"
-    channels_last: bool = False
+    channels_last: Literal[True, False, "auto"] = False
     compile: bool = False
     cuda_graph: bool = False
     fused_optimizer: bool = True
@@ -188,10 +188,6 @@ class NetworkEntry(NetworkSpec):
     def network(self) -> NetworkSpec:
         """The network alone, as it stands in the spec of a run."""
         return NetworkSpec.model_validate(self.model_dump(exclude={"performance", "test_time"}))
-
-    def channels_last(self, device: Literal["cpu", "cuda"], precision: str) -> bool:
-        """Return whether the network is the faster for it."""
-        return bool(self.defaults(device, precision).get("channels_last", False))
 
     def defaults(self, device: Literal["cpu", "cuda"], precision: str) -> dict[str, Any]:
         """Return the options that the entry gives for a device and a precision of the training, by name."""
@@ -336,13 +332,15 @@ class SetSpec(StrictModel):
 class EvaluationSpec(StrictModel):
     """What is measured of one checkpoint: its hash names the metrics file.
 
-    ``test_time`` holds, by name, the networks that draw random numbers at test time.
+    ``test_time`` holds, by name, the networks that draw random numbers at test time; ``recipes`` a hash of each
+    degradation that the project defines, as a name of its own may change its meaning.
     """
 
     sets: tuple[SetSpec, ...]
     scale: int = Field(gt=0)
     benchmark: str
     test_time: dict[str, PassesSpec] = Field(default={}, exclude_if=_unless({}))
+    recipes: dict[str, str] = Field(default={}, exclude_if=_unless({}))
 
     @cached_property
     def hash(self) -> str:

@@ -14,6 +14,7 @@ from harness.foundation.project import with_own
 from harness.foundation.yamlfile import StrictModel, load_mapping
 
 FIDELITY_PROTOCOL = "8-bit rounded output, border of `scale` pixels removed, mean over images"
+WHOLE_PROTOCOL = "8-bit rounded output, whole image as in SEAL's script, mean over images"
 LEARNED_PROTOCOL = "8-bit rounded output as [0, 1] RGB, whole image without border removal, pyiqa"
 
 
@@ -62,6 +63,10 @@ def _own(name: str, unit: str, what: str) -> Metric:
     return Metric(name, True, True, unit, f"{what}; {FIDELITY_PROTOCOL}")
 
 
+def _whole(name: str, unit: str, what: str) -> Metric:
+    return Metric(name, True, True, unit, f"{what}; {WHOLE_PROTOCOL}")
+
+
 def _pyiqa(
     name: str, what: str, *weights: str, pyiqa: str = "", reference: bool = False, higher: bool = False
 ) -> Metric:
@@ -74,6 +79,8 @@ METRICS: dict[str, Metric] = {
         _own("psnr_rgb", "dB", "PSNR over all three channels: the papers' number"),
         _own("psnr_y", "dB", "PSNR of the studio-range BT.601 luma"),
         _own("ssim_y", "", "SSIM (Gaussian 11x11, sigma 1.5, valid) of the studio-range BT.601 luma"),
+        _whole("psnr_y_whole", "dB", "PSNR of the studio-range BT.601 luma"),
+        _whole("ssim_y_whole", "", "SSIM (Gaussian 11x11, sigma 1.5, valid) of the studio-range BT.601 luma"),
         _own("ssim_rgb", "", "SSIM (Gaussian 11x11, sigma 1.5, valid), mean over the three channels"),
         _pyiqa(
             "lpips", "LPIPS 0.1, AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS_v0.1_alex-df73285e.pth", reference=True

@@ -34,7 +34,7 @@ def attempts(evaluation: str) -> dict[str, int]:
     """Return the number of the coming attempt by method, for those that met unreadable files; of all others it is 0.
 
     Args:
-        evaluation: hash of the evaluation.
+        evaluation: which, as for :func:`harness.foundation.layout.evaluation_stem`.
 
     Raises:
         HarnessError: a file below ``results/failures`` cannot be read.
@@ -48,7 +48,7 @@ def note_unreadable(method: str, evaluation: str, states: Mapping[str, FileState
 
     Args:
         method: the run, reference or model from outside.
-        evaluation: hash of the evaluation.
+        evaluation: as for :func:`attempts`.
         states: path to state, before it was read, of every file at fault.
         attempt: its number; by default (for a call by hand) that of the last one.
     """
@@ -62,7 +62,9 @@ def note_unreadable(method: str, evaluation: str, states: Mapping[str, FileState
 
 
 def _files(evaluation: str) -> Iterable[Path]:
-    return sorted(layout.FAILURES.glob(f"*/{evaluation[:8]}.json")) if layout.FAILURES.is_dir() else ()
+    return (
+        sorted(layout.FAILURES.glob(f"*/{layout.evaluation_stem(evaluation)}.json")) if layout.FAILURES.is_dir() else ()
+    )
 
 
 def _coming(path: Path, state: Callable[[str], FileState]) -> int:

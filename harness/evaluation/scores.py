@@ -57,6 +57,8 @@ def scorer(metric: Metric, device: torch.device | str = "cpu", weights_root: str
         "psnr_rgb": Scorer(_paired(fidelity.rgb_mse), fidelity.psnr_of_mse),
         "psnr_y": Scorer(_paired(fidelity.luma_mse), fidelity.psnr_of_luma_mse),
         "ssim_y": Scorer(_paired(fidelity.ssim_luma), float),
+        "psnr_y_whole": Scorer(_paired(_on_whole(fidelity.luma_mse)), fidelity.psnr_of_luma_mse),
+        "ssim_y_whole": Scorer(_paired(_on_whole(fidelity.ssim_luma)), float),
         "ssim_rgb": Scorer(_paired(fidelity.ssim_channels), float),
     }[metric.name]
 
@@ -126,6 +128,15 @@ def _by_function(metric: Metric) -> Measure:
         return torch.tensor(values, dtype=torch.float64, device=outputs.device)
 
     return measure
+
+
+def _on_whole(
+    measure: Callable[[torch.Tensor, Reference], torch.Tensor],
+) -> Callable[[torch.Tensor, Reference], torch.Tensor]:
+    """Return the measure without the border that its reference leaves out."""
+    from harness.evaluation.fidelity import Reference
+
+    return lambda outputs, reference: measure(outputs, Reference(reference.pixels, 0))
 
 
 def _paired(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.datasets.benchmark import HR, BenchmarkImage, read_benchmark
 from harness.datasets.manifests import MANIFEST, check_index
+from harness.degradations.fixed import own_meanings
 from harness.evaluation.metrics import Metric, get_metrics
 from harness.evaluation.retries import FileState, file_state
 from harness.foundation.device_errors import device_problem
@@ -86,7 +87,7 @@ def open_set(spec: SetSpec, root: Path) -> OpenSet:
         HarnessError: a folder, manifest or index is missing, malformed or not what was written, or a metric is unknown.
     """
     metrics = tuple(get_metrics(spec.metrics))
-    check_index(root / spec.dataset, spec.degradations)
+    check_index(root / spec.dataset, spec.degradations, own_meanings(spec.degradations))
     degraded = {name: _images(root, spec.dataset, name) for name in spec.degradations}
     paired = any(metric.needs_reference for metric in metrics)
     truth = _images(root, spec.dataset, HR) if paired else None

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.datasets.benchmark import HR, REAL, generate
+from harness.degradations.fixed import own_meanings
+from harness.degradations.representatives import contracted, expanded
 from harness.evaluation import metrics as metric_registry
 from harness.experiment.catalogues import Catalogues
 from harness.foundation import layout
@@ -20,15 +22,18 @@ def adhoc_evaluation(
     scale: int,
     catalogues: Catalogues,
 ) -> EvaluationSpec:
-    """Return what is measured: benchmarks in every degradation, real photographs as they are.
+    """Return what is measured: benchmarks in every degradation, other sets as they come.
 
     Photographs without a ground truth get those of the metrics that need none.
 
     Raises:
         HarnessError: a name is unknown or given twice, or no metric suits a data set; the message lists what does.
     """
-    known = catalogues.names_of_kind("embedded", "benchmark", "real_paired", "real_unpaired")
+    known = catalogues.names_of_kind("embedded", "benchmark", "degraded", "real_paired", "real_unpaired")
     _check("--datasets", datasets, known)
+    degradations = expanded(degradations)
+    unknown = [name for name in degradations if name not in catalogues.degradations]
+    _check("--degradations", unknown, contracted(catalogues.degradations) if unknown else ())
     _check("--degradations", degradations, catalogues.degradations)
     _check("--metrics", metrics, metric_registry.names(reference=True))
     without = metric_registry.names(reference=False)
@@ -38,9 +43,14 @@ def adhoc_evaluation(
         chosen = tuple(metric for metric in metrics if kind != "real_unpaired" or metric in without)
         if not chosen:
             raise HarnessError(f"--metrics: {name} has no ground truth; add one of {', '.join(without)}")
-        versions = (REAL,) if kind.startswith("real") else tuple(degradations)
+        versions = (REAL,) if kind.startswith("real") else catalogues.datasets[name].versions or tuple(degradations)
         sets.append(SetSpec(dataset=name, degradations=versions, metrics=chosen))
-    return EvaluationSpec(sets=tuple(sets), scale=scale, benchmark=catalogues.benchmark_version)
+    return EvaluationSpec(
+        sets=tuple(sets),
+        scale=scale,
+        benchmark=catalogues.benchmark_version,
+        recipes=own_meanings(degradations),
+    )
 
 
 def missing_versions(spec: EvaluationSpec) -> dict[str, list[str]]:

@@ -6,23 +6,27 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.datasets import resolve
+from harness.degradations.fixed import own_meanings
 from harness.evaluation.external_entry import ExternalEntry, ExternalModel, resolve_external
 from harness.evaluation.references import ReferenceMethod, find_reference, resolve_references
 from harness.evaluation.weight_files import weights_folder
 from harness.experiment.catalogues import Catalogues, VariantEntry
 from harness.experiment.extends import load_extended
 from harness.experiment.file import ExperimentFile
-from harness.experiment.names import check_names
+from harness.experiment.left_out import left_out_names, without
+from harness.experiment.names import check_kept, check_names
 from harness.experiment.runs import Run, Spanner
 from harness.experiment.stages import SeedsEntry, Stage, read_stage
+from harness.experiment.systematic import SystematicSet, systematic_sets
 from harness.experiment.tuning import Tuning
 from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.foundation.names import check_name
 from harness.foundation.places import expanded
+from harness.foundation.provenance import cpu_wants_channels_last
 from harness.foundation.yamlfile import validate
 from harness.regularizers import teacher_of
-from harness.spec import EvaluationSpec, SetSpec
+from harness.spec import EvaluationSpec, PassesSpec, SetSpec
 
 
 class Experiment:
@@ -36,11 +40,20 @@ class Experiment:
         runs: the trainings that its tables compare.
         externals: the models from outside that stand beside them.
         references: the control rows.
+        systematic: sets of many degradations, which have rows and files of their own.
         stage: where it stands if it adds seeds until it is decided, else None.
         tuning: the trials by which options are chosen, None without any.
+        left_out: data sets that the file lists and that somebody asked to do without.
     """
 
-    def __init__(self, path: Path, file: ExperimentFile, catalogues: Catalogues, stage: Stage | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: ExperimentFile,
+        catalogues: Catalogues,
+        stage: Stage | None = None,
+        left_out: tuple[str, ...] = (),
+    ) -> None:
         check_names(path, file, catalogues)
         for field, place in (("data_root", file.data_root), ("weights_root", file.weights_root)):
             expanded(place, f"{path}: {field}")
@@ -48,6 +61,7 @@ class Experiment:
         self.file = file
         self.name = path.stem
         self.stage = stage
+        self.left_out = left_out
         self.catalogues = catalogues
         self._spanner = Spanner(path, file, catalogues)
         self.training = self._spanner.training
@@ -58,9 +72,11 @@ class Experiment:
             for variant in file.variants
             for run in self.span(network, variant, catalogues.variant(variant))
         )
+        check_kept(path, file, (run.spec.training for run in self.runs))
         self.externals = tuple(self._external(name, entry) for name, entry in file.external.items())
         self._networks = {name: catalogues.networks[name].network for name in file.networks}
         self.references = resolve_references(file.references, self._networks)
+        self.systematic = systematic_sets(path, file, catalogues, self._test_time)
         self._by_name = {run.name: run for run in self.runs}
         self._by_hash = {run.spec.hash: run for run in self.runs}
         self.tuning = Tuning(path, file, catalogues, self.stems) if file.tuning else None
@@ -124,20 +140,56 @@ class Experiment:
     def evaluation(self) -> EvaluationSpec:
         """What is measured of every checkpoint and reference."""
         entry = self.file.evaluation
-        sets = [SetSpec(dataset=d, degradations=entry.degradations, metrics=entry.metrics) for d in entry.datasets]
+        given = entry.all_degradations
+        sets = [SetSpec(dataset=d, degradations=given, metrics=entry.metrics) for d in entry.datasets]
         sets += [SetSpec(dataset=d, degradations=("real",), metrics=entry.metrics) for d in entry.real_paired]
         sets += [
             SetSpec(dataset=d, degradations=("real",), metrics=entry.unpaired_metrics) for d in entry.real_unpaired
         ]
-        listed = self.catalogues.networks
-        test_time = {name: passes for name in self.file.networks if (passes := listed[name].test_time)}
         return EvaluationSpec(
-            sets=tuple(sets), scale=self.file.scale, benchmark=self.catalogues.benchmark_version, test_time=test_time
+            sets=tuple(sets),
+            scale=self.file.scale,
+            benchmark=self.catalogues.benchmark_version,
+            test_time=self._test_time,
+            recipes=own_meanings(given),
         )
+
+    @property
+    def _test_time(self) -> dict[str, PassesSpec]:
+        """The networks that draw random numbers at test time."""
+        listed = self.catalogues.networks
+        return {name: passes for name in self.file.networks if (passes := listed[name].test_time)}
+
+    @property
+    def evaluations(self) -> tuple[EvaluationSpec, ...]:
+        """The experiment's evaluation, then those on its systematic sets."""
+        return (self.evaluation, *(one.evaluation for one in self.systematic))
+
+    @property
+    def all_sets(self) -> tuple[SetSpec, ...]:
+        """Everything that methods are measured on: the sets of the evaluation, then the systematic ones."""
+        return tuple(part for spec in self.evaluations for part in spec.sets)
+
+    def degradations_of(self, dataset: str) -> tuple[str, ...]:
+        """Return all degradations of a data set that anything is measured on, each once."""
+        parts = (part.degradations for part in self.all_sets if part.dataset == dataset)
+        return tuple(dict.fromkeys(name for names in parts for name in names))
+
+    def systematic_set(self, name: str) -> SystematicSet:
+        """Return the set of ``evaluation.systematic`` called ``name``.
+
+        Raises:
+            HarnessError: there is none; the message lists those that exist.
+        """
+        for one in self.systematic:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in self.systematic) or "none"
+        raise HarnessError(f"{self.path}: evaluation.systematic: no {name!r}; there are: {known}")
 
     @cached_property
     def metric_files(self) -> tuple[Path, ...]:
-        """The metrics file of every reference, model from outside and run."""
+        """The metrics files of every reference, model from outside and run: one for each evaluation."""
         return tuple(dict.fromkeys(path for path, _ in self.labelled_metrics))
 
     @property
@@ -146,7 +198,8 @@ class Experiment:
         names = [(method.identifier, method.name) for method in self.references]
         names += [(model.identifier, model.name) for model in self.externals]
         names += [(run.name, run.variant) for run in self.runs]
-        return [(layout.metrics(name, self.evaluation.hash), method) for name, method in names]
+        keys = (self.evaluation.hash, *(one.key for one in self.systematic))
+        return [(layout.metrics(name, key), method) for key in keys for name, method in names]
 
     @property
     def data_root(self) -> Path:
@@ -159,7 +212,8 @@ class Experiment:
 
     def evaluates_channels_last(self, network: str) -> bool:
         """Return whether a network is evaluated in channels_last: on a CPU, where its entry says so of float32."""
-        return self.training.device == "cpu" and self.catalogues.networks[network].channels_last("cpu", "fp32")
+        listed = self.catalogues.networks[network].defaults("cpu", "fp32").get("channels_last", False)
+        return self.training.device == "cpu" and (cpu_wants_channels_last("fp32") if listed == "auto" else listed)
 
     @property
     def needs_gpu(self) -> bool:
@@ -189,6 +243,8 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, n
     """
     path = Path(path)
     (data, source), stage = load_extended(path), None
+    left_out = left_out_names()
+    data = without(data, left_out, source)
     if isinstance(data, dict) and isinstance(data.get("seeds"), dict):
         check_name(path.stem, "experiment", f"{path}: name")
         stage = read_stage(path.stem, validate(data["seeds"], SeedsEntry, source, "seeds"))
@@ -199,6 +255,6 @@ def load_experiment(path: str | Path, catalogues: Catalogues | None = None, *, n
             raise HarnessError(f"{path}: tuning: {problem}")
     file = validate(data, ExperimentFile, source)
     try:
-        return Experiment(path, file, catalogues or Catalogues.load(), stage)
+        return Experiment(path, file, catalogues or Catalogues.load(), stage, left_out)
     except HarnessError as error:  # what is wrong may stand in either file
         raise HarnessError(str(error).replace(f"{path}: ", f"{source}: ")) from error

@@ -32,6 +32,12 @@ class SeedsEntry(StrictModel):
 
     Without ``by``, the number that each look adds, there are three looks, one of them half way: each further look makes
     all of them less sharp.
+
+    Attributes:
+        at_least: seeds of the first look.
+        at_most: seeds of the last look.
+        by: seeds that each look adds.
+        until: ``decided``: no more seeds are trained once every primary comparison is.
     """
 
     at_least: int = Field(ge=2, le=MOST)

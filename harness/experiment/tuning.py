@@ -245,7 +245,8 @@ class Tuning:
         """Refuse to choose by images that are tested on."""
         heldout = self._file.training["heldout"]
         datasets, tested = self._catalogues.datasets, self._file.evaluation
-        for name in (*tested.datasets, *tested.real_paired, *tested.real_unpaired):
+        systematic = (entry.dataset for entry in tested.systematic)
+        for name in (*tested.datasets, *tested.real_paired, *tested.real_unpaired, *systematic):
             if name == heldout or _same_images(datasets[name], datasets[heldout]):
                 problem = f"{heldout!r}: tuning would choose by images of the test set {name!r}; name other ones"
                 raise mistake(self._path, "training.heldout", problem)

@@ -14,6 +14,7 @@ from torch import nn
 import harness.foundation.compat  # noqa: F401
 from harness.foundation.errors import HarnessError
 from harness.foundation.rng import derive_key
+from harness.networks.stand_ins import STAND_INS
 from harness.networks.taps import find
 from harness.spec import RELEASED_UPCONV, NetworkSpec
 
@@ -52,7 +53,7 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Module:
 
 
 def import_network(path: str) -> type[nn.Module]:
-    """Return the network class at ``module:Class``.
+    """Return the network class at ``module:Class``; without BasicSR its stand-in, if there is one.
 
     Raises:
         HarnessError: there is no such module or class, or it is no ``torch.nn.Module``.
@@ -61,6 +62,8 @@ def import_network(path: str) -> type[nn.Module]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a module of others raises anything
+        if path in STAND_INS and isinstance(error, ModuleNotFoundError) and error.name == "basicsr":
+            return STAND_INS[path]
         reason = " ".join(str(error).split())
         reason = reason if isinstance(error, ImportError) else f"{type(error).__name__}: {reason}"
         raise HarnessError(f"networks: path {path!r}: module {module_name!r} cannot be imported ({reason})") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import harness.foundation.compat  # noqa: F401
-
-# isort: split
-from basicsr.archs.arch_util import ResidualBlockNoBN, default_init_weights, make_layer
 from torch import Tensor, nn
+
+from harness.networks.stand_ins import ResidualBlock, initialize
 
 
 class SRResNetX1(nn.Module):
@@ -24,11 +22,11 @@ class SRResNetX1(nn.Module):
     def __init__(self, num_in_ch: int = 3, num_out_ch: int = 3, num_feat: int = 64, num_block: int = 16) -> None:
         super().__init__()
         self.conv_first = nn.Conv2d(num_in_ch, num_feat, 3, 1, 1)
-        self.body = make_layer(ResidualBlockNoBN, num_block, num_feat=num_feat)
+        self.body = nn.Sequential(*(ResidualBlock(num_feat) for _ in range(num_block)))
         self.conv_hr = nn.Conv2d(num_feat, num_feat, 3, 1, 1)
         self.conv_last = nn.Conv2d(num_feat, num_out_ch, 3, 1, 1)
         self.lrelu = nn.LeakyReLU(negative_slope=0.1, inplace=True)
-        default_init_weights([self.conv_first, self.conv_hr, self.conv_last], 0.1)
+        initialize((self.conv_first, self.conv_hr, self.conv_last))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, num_in_ch, H, W) to (N, num_out_ch, H, W)."""

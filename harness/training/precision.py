@@ -7,6 +7,8 @@ from typing import Literal
 
 import torch
 
+from harness.foundation.provenance import cpu_wants_channels_last
+
 Precision = Literal["fp32", "tf32", "bf16"]
 
 
@@ -23,6 +25,19 @@ def arithmetic(asked: Precision, device: str) -> Precision:
     if device == "cpu" and (asked == "tf32" or (asked == "bf16" and not cpu_has_bf16())):
         return "fp32"
     return asked
+
+
+def in_channels_last(asked: bool | Literal["auto"], precision: Precision, device: str) -> bool:
+    """Return the memory format that ``channels_last`` stands for on a device.
+
+    Args:
+        asked: ``training.channels_last``.
+        precision: ``training.precision``.
+        device: ``cpu``, ``cuda`` or ``cuda:1``.
+    """
+    if asked != "auto":
+        return asked
+    return device != "cpu" or cpu_wants_channels_last(arithmetic(precision, device))
 
 
 def cpu_has_bf16() -> bool:

@@ -11,7 +11,7 @@ import torch
 from harness.foundation.provenance import cpu_name, git_commit, versions
 from harness.spec import RunSpec
 from harness.training.memory import Memory
-from harness.training.precision import arithmetic
+from harness.training.precision import arithmetic, in_channels_last
 
 
 def run_record(spec: RunSpec, memory: Memory, device: str, diverged: int | None = None) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def run_record(spec: RunSpec, memory: Memory, device: str, diverged: int | None 
         "git_commit": git_commit(),
         "hardware": hardware(device),
         "arithmetic": arithmetic(spec.training.precision, device),
+        "channels_last": in_channels_last(spec.training.channels_last, spec.training.precision, device),
         "seconds": round(seconds, 3),
         "seconds_credited": round(memory.seconds_credited, 3),
         "images_per_second": round(iterations * spec.training.batch_size / seconds, 3),

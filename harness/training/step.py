@@ -26,7 +26,8 @@ from harness.training.batches import HELDOUT_SEED
 from harness.training.distributed import World
 from harness.training.ema import moving_average
 from harness.training.graph import Captured, CudaRecorder, Recorder
-from harness.training.precision import arithmetic
+from harness.training.lowered import Lowered
+from harness.training.precision import arithmetic, in_channels_last
 from harness.training.schedule import learning_rate
 
 
@@ -58,7 +59,8 @@ class Learner:
         self._world = world or World()
         self.network = build_network(spec.network, spec.seed).to(device)
         check_scale(self.network, spec.scale, spec.network.path)
-        if training.channels_last:
+        self._channels_last = in_channels_last(training.channels_last, training.precision, device)
+        if self._channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = moving_average(self.network, training, device)
         self.regularizer = build_regularizer(spec.regularizer)
@@ -66,6 +68,8 @@ class Learner:
         self._rows = self._world.network_rows(training.batch_size // views, views)
         self._draws = Draws(spec.seed, 0, 0, self._rows, device)
         self._compiled: nn.Module | None = None
+        lowers = training.precision == "bf16" and device.startswith("cuda")
+        self._lowered = Lowered(self.network) if lowers else None
         self._attached = Attached(
             self.network,
             spec.network.taps,
@@ -200,14 +204,14 @@ class Learner:
         self.first_bad.copy_(torch.where(parts.isfinite(), self.first_bad, worst))
 
     def _laid_out(self, batch: Batch) -> Batch:
-        if not self.spec.training.channels_last:
+        if not self._channels_last:
             return batch
         lr, target = (t.contiguous(memory_format=torch.channels_last) for t in (batch.lr, batch.target))
         return replace(batch, lr=lr, target=target)
 
     def _forward(self, lr: Tensor) -> Tensor:
         if not self.spec.training.compile:
-            return self.network(lr)
+            return (self._lowered or self.network)(lr)
         if self._compiled is None:
             self.network(lr)  # hooks make their buffers, which compiled code then finds in place
             self._compiled = compile_network(self.network)
@@ -237,11 +241,8 @@ class Learner:
             prefix = f"adam/{index}/"
             found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             if found:
-                layout = (
-                    torch.channels_last
-                    if parameter.dim() == 4 and self.spec.training.channels_last
-                    else torch.contiguous_format
-                )
+                last = parameter.dim() == 4 and self._channels_last
+                layout = torch.channels_last if last else torch.contiguous_format
                 self.optimizer.state[parameter] = {
                     k: v.to(
                         parameter.device if counts_on_device or k != "step" else "cpu",

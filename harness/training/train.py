@@ -25,6 +25,7 @@ from harness.training.code import deciding_files
 from harness.training.distributed import World, joined
 from harness.training.history import Row, write_history
 from harness.training.interrupts import Interrupts
+from harness.training.kept_weights import NOTHING, Keeping, KeptWeights
 from harness.training.memory import Memory
 from harness.training.prefetch import ahead
 from harness.training.progress import Progress
@@ -46,6 +47,7 @@ class Job:
         heldout: pack of the held-out images.
         teacher: weights of the run that the spec names as the teacher, if it names one.
         batches: folder of degraded images that runs share; None makes all of them anew.
+        keeping: which weights to keep on the way, beside the last.
         save_every: iterations between saved states.
         save_seconds: most seconds between saved states.
     """
@@ -57,6 +59,7 @@ class Job:
     heldout: Path
     teacher: Path | None = None
     batches: Path | None = None
+    keeping: Keeping = NOTHING
     save_every: int = 5000
     save_seconds: float = 600.0
 
@@ -121,12 +124,15 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
     training = learner.spec.training
     heldout = heldout_batches(Pack.open(job.heldout), learner.spec, learner.device)
     done = memory.restore(world)
+    kept = KeptWeights(job.output, job.label, job.keeping)
+    if world.writes:
+        kept.begin(done)
     if done == 0:
         memory.history.append(Row(0, None, None, None, None, learner.heldout_l1(heldout)))
     with (
         ahead(source, learner.device, training.iterations) as batches,
         Interrupts() as interrupts,
-        Progress(job.label, done, training, world.writes) as progress,
+        Progress(job.label, done, training, world.writes, job.state) as progress,
     ):
         last_saved = time.monotonic()
         for iteration in range(done + 1, training.iterations + 1):
@@ -137,6 +143,9 @@ def learn(learner: Learner, source: BatchSource, memory: Memory, job: Job, world
             if measured or iteration % training.log_every == 0:
                 check_finite(learner, job.label)
                 progress.log(memory.log(iteration, learner.heldout_l1(heldout) if measured else None))
+            if world.writes and kept.due(iteration):
+                check_finite(learner, job.label)
+                kept.keep(iteration, learner)
             progress.advance()
 
             stopped = not last and interrupts.agreed(world, iteration)

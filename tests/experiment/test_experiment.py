@@ -64,7 +64,7 @@ def changed(place: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("place", "value", "expected"),
     [
-        ("serds", [0], "serds: unknown key; allowed: baseline, batches, data_root"),
+        ("serds", [0], "serds: unknown key; allowed: analysis, baseline, batches, data_root"),
         ("training.learning_rat", 1.0, "training.learning_rat: unknown key; allowed: averaging, batch_size, betas"),
         ("evaluation.dataset", [], "evaluation.dataset: unknown key; allowed: datasets, degradations"),
         ("networks", ["srresnt"], "networks: 'srresnt': unknown; allowed: rrdb"),
@@ -73,7 +73,11 @@ def changed(place: str, value: Any) -> dict[str, Any]:
         ("references", ["input"], "references: 'input': is the degraded image itself and needs scale 1, not 4"),
         ("training.degradation", "gaussian15", "training.degradation: noise alone needs scale 1, not 4"),
         ("evaluation.datasets", ["Set6"], "evaluation.datasets: 'Set6': unknown; allowed: B100"),
-        ("evaluation.degradations", ["jepg"], "evaluation.degradations: 'jepg': unknown; allowed: blur"),
+        (
+            "evaluation.degradations",
+            ["jepg"],
+            "evaluation.degradations: 'jepg': unknown; allowed: benchmark_space, blur",
+        ),
         ("evaluation.metrics", ["psnr"], "evaluation.metrics: 'psnr': unknown; allowed: brisque"),
         ("training.degradation", "first_order", "training.degradation: 'first_order': unknown; allowed: benchmark_"),
         ("training.data", "DIV3K", "training.data: 'DIV3K': unknown; allowed:"),
@@ -225,9 +229,9 @@ def test_options_of_performance_come_from_the_network_unless_given(tmp_path: Pat
     plain = {"precision": "fp32", "placement": "host", "compile": False, "fused_optimizer": True, "foreach_ema": True}
     on_cpu = plain | {"cuda_graph": False, "prefetch": False}
     assert performance(load(tmp_path, data)) == on_cpu | {"channels_last": True}
-    assert performance(load(tmp_path, data), "srresnet") == on_cpu | {"channels_last": False}
+    assert performance(load(tmp_path, data), "srresnet") == on_cpu | {"channels_last": "auto"}
     in_bf16 = data | {"training": data["training"] | {"precision": "bf16"}}
-    assert performance(load(tmp_path, in_bf16), "srresnet")["channels_last"]
+    assert performance(load(tmp_path, in_bf16))["channels_last"] is True
     data["training"] |= {"device": "cuda", "fused_optimizer": False}
     on_cuda = plain | {"channels_last": True, "cuda_graph": True, "prefetch": True, "fused_optimizer": False}
     assert performance(load(tmp_path, data), "srresnet") == on_cuda

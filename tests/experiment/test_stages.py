@@ -80,7 +80,9 @@ def test_a_stage_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         read_stage("mine", ENTRY)
 
 
-def test_results_decide_whether_seeds_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_decide_whether_seeds_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     file = experiment_file(tmp_path)
     assert load_experiment(file).file.seeds == (0, 1)
@@ -90,9 +92,11 @@ def test_results_decide_whether_seeds_are_added(tmp_path: Path, monkeypatch: pyt
     plan = Plan(file, first=True)
     plan.begin_stage()
     assert load_experiment(file).file.seeds == (0, 1, 2)
-    assert plan.outlook() == ["mine: look 2 of 3, 3 seeds: not looked at yet"]
+    plan.say_outlook()
+    assert capsys.readouterr().out == "mine: look 2 of 3, 3 seeds: not looked at yet\n"
     measure(file, dict.fromkeys(load_experiment(file).file.variants[1:], 9.0), sigma_seed=0.001)
-    assert "decided, no more seeds are added" in plan.outlook()[0]
+    plan.say_outlook()
+    assert "decided, no more seeds are added" in capsys.readouterr().out
     assert load_experiment(file, next_stage=True).file.seeds == (0, 1, 2)
     experiment = load_experiment(file)
     study = study_of(experiment)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from harness.datasets.patches import Pack
+from harness.foundation import provenance
 from harness.training import precision
 from harness.training.batches import heldout_batches
 from harness.training.step import Learner
@@ -31,6 +33,36 @@ def test_cpu(
     assert precision.arithmetic("bf16", "cpu") == used
     precision.warn("bf16", "cpu", "a run")
     assert capsys.readouterr().err.startswith("a run: precision: bf16: this CPU has no") == (used == "fp32")
+
+
+@pytest.mark.parametrize(
+    ("asked", "computed", "device", "instructions", "last"),
+    [
+        ("auto", "fp32", "cpu", "AVX2", False),
+        ("auto", "fp32", "cpu", "AVX-512 BF16", False),
+        ("auto", "fp32", "cpu", "AMX", True),
+        ("auto", "bf16", "cpu", "AVX-512 BF16", True),
+        ("auto", "fp32", "cuda:1", "AVX2", True),
+        (True, "fp32", "cpu", "AVX2", True),
+        (False, "bf16", "cpu", "AMX", False),
+    ],
+)
+def test_layout_of_a_machine(
+    asked: Any, computed: Any, device: str, instructions: str, last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "cpu_instructions", lambda: instructions)
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: computed == "bf16")
+    assert precision.in_channels_last(asked, "bf16" if computed == "bf16" else "fp32", device) is last
+    assert precision.in_channels_last(asked, "bf16", device) is last or computed == "fp32"
+    if device == "cpu":
+        weights = Learner(tiny_spec(channels_last=asked, precision=computed), device).network.conv_first.weight
+        assert weights.is_contiguous(memory_format=torch.channels_last) is last
+
+
+def test_a_cpu_that_imitates_bf16_is_laid_out_as_for_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "cpu_instructions", lambda: "AVX2")
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
+    assert not precision.in_channels_last("auto", "bf16", "cpu")
 
 
 def test_other_requests_are_taken_literally(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from tests.training.conftest import tiny_spec
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("regularizer", ["adaptive_dropout", "simple_align"])
+@pytest.mark.parametrize("regularizer", [pytest.param("adaptive_dropout", marks=pytest.mark.thorough), "simple_align"])
 def test_compiled_step(packs: Path, regularizer: str) -> None:
     learners = [Learner(tiny_spec(regularizer, compile=choice), "cpu") for choice in (False, True)]
     views = learners[0].regularizer.views

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
+from harness.foundation import layout
 from harness.foundation.errors import HarnessError
 from harness.networks.weights import load_weights
 from harness.spec import RunSpec
 from harness.training import train as train_module
+from harness.training.kept_weights import Keeping
 from harness.training.progress import Progress
 from harness.training.train import Job, train
 from tests.training.conftest import job, tiny_spec
@@ -31,6 +34,10 @@ RESULT_FILES = ("weights.safetensors", "history.csv")
 
 def results(folder: Path) -> dict[str, bytes]:
     return {name: (folder / "run" / name).read_bytes() for name in RESULT_FILES}
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "run" / "kept").iterdir()}
 
 
 def trained(spec: RunSpec, packs: Path, folder: Path, **changes: Any) -> dict[str, bytes]:
@@ -71,19 +78,52 @@ def killed_after(steps: int, delay: float, spec: RunSpec, where: Job) -> int:
 def test_twenty_sigkills_change_no_byte(packs: Path, tmp_path: Path, regularizer: str) -> None:
     kills = 20
     spec = tiny_spec(regularizer, iterations=4 * kills + 10)
-    undisturbed = trained(spec, packs, tmp_path / "whole")
+    undisturbed = trained(spec, packs, tmp_path / "whole", keeping=Keeping(7, raw=True))
     moments = random.Random(regularizer)
-    where = job(packs, tmp_path / "killed", save_every=2)
+    where = job(packs, tmp_path / "killed", save_every=2, keeping=Keeping(7, raw=True))
     for _ in range(kills):
         status = killed_after(moments.randrange(5), moments.random() * 0.04, spec, where)
         assert status == -signal.SIGKILL
+    left = [tmp_path / "killed/run" / name for name in ("kept/.000000007.ab.safetensors", ".weights.ab.safetensors")]
+    for path in left:
+        path.write_bytes(b"half")  # what a kill leaves that comes while weights are written
     train(spec, where)
+    assert not any(path.exists() for path in left)
     assert results(tmp_path / "killed") == undisturbed
+    assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
+    assert len(kept(tmp_path / "whole")) == 12 * 2 * 2, "of 90 iterations 12 files of either kind, each with its sum"
 
 
 def test_the_same_run_twice_gives_the_same_bytes(packs: Path, tmp_path: Path) -> None:
+    """Saving states at every iteration, and keeping weights at some, is no part of it."""
     spec = tiny_spec("adaptive_dropout", options={"gate": "learned", "order": "none"})
-    assert trained(spec, packs, tmp_path / "a") == trained(spec, packs, tmp_path / "b", save_every=1, save_seconds=0.0)
+    often = {"save_every": 1, "save_seconds": 0.0, "keeping": Keeping(29)}
+    assert trained(spec, packs, tmp_path / "a") == trained(spec, packs, tmp_path / "b", **often)
+    assert set(kept(tmp_path / "b")) == {"000000029.safetensors", "000000029.safetensors.sha256"}
+
+
+def test_what_is_kept_is_what_the_state_holds(packs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained(tiny_spec("dropout"), packs, tmp_path, keeping=Keeping(10, raw=True))
+    state = layout.generation(tmp_path / "state", 20).read_bytes()[32:]
+    tensors, folder = safetensors.torch.load(state), tmp_path / "run"
+    for raw, prefix in ((False, "average/"), (True, "network/")):
+        weights = load_weights(layout.kept(folder, 20, raw))
+        assert weights
+        for name, tensor in weights.items():
+            assert torch.equal(tensor, tensors[prefix + name])
+    last, final = load_weights(layout.kept(folder, 30)), load_weights(folder / "weights.safetensors")
+    assert all(torch.equal(last[name], tensor) for name, tensor in final.items())
+    assert "lacks" not in capsys.readouterr().err
+    # Another number later on: nothing is trained again by itself, and what is lacking is said.
+    before = kept(tmp_path)
+    trained(tiny_spec("dropout"), packs, tmp_path, keeping=Keeping(15))
+    assert kept(tmp_path) == before
+    expected = "1 of the 2 files of weights to be kept up to iteration 30 are not there, first 000000015.safetensors"
+    assert expected in capsys.readouterr().err
+    for path in (tmp_path / "state").glob("*.state"):
+        path.unlink()
+    trained(tiny_spec("dropout"), packs, tmp_path, keeping=Keeping(15))
+    assert [path.name for path in layout.all_kept(folder)] == ["000000015.safetensors", "000000030.safetensors"]
 
 
 def test_outputs_tell_what_happened(packs: Path, tmp_path: Path) -> None:
