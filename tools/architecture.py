@@ -1,6 +1,6 @@
 """The plan of the house, read from the code: rooms, floors, arrows and circles, and the page that shows them.
 
-    python -m tools.architecture            # rewrite the generated parts of docs/architecture.md
+    python -m tools.architecture            # rewrite the generated parts of docs/architecture.md, and its picture
     python -m tools.architecture --count    # print the numbers alone
 
 A room is a folder or a file at the root of ``harness/``, or ``benchmarks/``. An arrow is an import of one room from
@@ -18,8 +18,11 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from tools.architecture_picture import picture
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
+PICTURE = ROOT / "docs" / "architecture.svg"
 
 _PARTS = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -99,12 +102,9 @@ def counts() -> dict[str, int]:
     }
 
 
-def graph() -> str:
-    """Return the layers as a Mermaid graph. An arrow that a longer way down implies is left out of the drawing."""
-    names = sorted(floors(), key=lambda name: (-floors()[name], name))
-    kept = [(a, b) for a, b in sorted(arrows()) if not _implied(a, b)]
-    lines = ["```mermaid", "flowchart TD", *(f'    {_id(name)}["{_short(name)}"]' for name in names)]
-    return "\n".join([*lines, *(f"    {_id(a)} --> {_id(b)}" for a, b in kept), "```"])
+def drawing() -> str:
+    """Return the layers as an SVG. An arrow that a longer way down implies is left out of the drawing."""
+    return picture(floors(), [(a, b) for a, b in arrows() if not _implied(a, b)])
 
 
 def rooms() -> str:
@@ -129,7 +129,7 @@ def files() -> str:
 
 def page(text: str) -> str:
     """Return the text of the page with its generated parts made anew."""
-    makers = {"counts": _counted, "graph": graph, "rooms": rooms, "files": files}
+    makers = {"counts": _counted, "rooms": rooms, "files": files}
     return _PARTS.sub(lambda match: f"{match[1]}{makers[match[2]]()}\n{match[3]}", text)
 
 
@@ -158,14 +158,11 @@ def _short(name: str) -> str:
     return name.removeprefix("harness.")
 
 
-def _id(name: str) -> str:
-    return _short(name).strip("_")
-
-
 def main() -> None:
     """Write the page, or print the numbers."""
     if "--count" not in sys.argv[1:]:
         PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PICTURE.write_text(drawing(), encoding="utf-8")
     print(_counted())
 
 

@@ -19,7 +19,8 @@ Whatever is handed to the harness by mistake gets one line that names the file a
 no finished file changes; what only looks bad is read correctly. This page is written by `python -m tools.bad_inputs`
 from the {count} cases in `tests/bad_inputs/`, which the tests run through the real command line, comparing every file
 before and after. `...` stands for what differs from machine to machine. Errors end with status 2; where a line begins
-with `works:`, the status is 0. Servers that fail while a data set is fetched have a table in `datasets.md`.
+with `works:`, the status is 0. Servers that fail while a data set is fetched have a table in
+[Datasets](datasets.md).
 """
 
 
