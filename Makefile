@@ -24,8 +24,13 @@ test: lint ## lint, then all tests but the thorough ones
 test-thorough: install ## the tests that take long: workflows that are killed, damaged, extended
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 -m thorough
 
-docs: install ## draw docs/architecture.md from the code
+docs: install ## write the pages that come from the code, and the documentation as a site: build/site/index.html
 	$(BIN)/python -m tools.architecture
+	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.emulated_table
+	$(BIN)/python -m tools.bad_inputs
+	@# not --quiet: what it silences, strict does not count
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: install ## style, formats, types, workflow
 	$(BIN)/ruff check $(PYTHON_FILES)

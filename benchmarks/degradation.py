@@ -10,12 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.reference import Reference, draw_kernels
 from harness.degradations.parameters import draw_parameters
 from harness.degradations.second_order import Plan, degrade, steps
 from harness.degradations.spec import SecondOrderSpec
@@ -23,6 +22,9 @@ from harness.degradations.strategy import strategy_of
 from harness.degradations.threads import map_images
 from harness.degradations.usm import sharpen
 from harness.foundation.rng import Draws
+
+if TYPE_CHECKING:
+    from benchmarks.reference import Reference
 
 STEPS = ("parameters", "usm", "blur1", "resize1", "noise1", "jpeg1", "blur2", "resize2", "noise2", "final")
 """The parts that are timed one by one, in their order."""
@@ -48,6 +50,8 @@ def measure(
         the ratios of the same batch. ``seconds``: median per batch of both sides, ``total`` and step by step (steps
         of an image-by-image run: time over threads). ``conditions``: sizes, threads, torch version.
     """
+    from benchmarks.reference import Reference  # here: photographs are made without BasicSR, too
+
     spec = SecondOrderSpec(kinds_per="batch")
     hr = synthetic_photographs(batch, crop, seed).to(device)
     reference = Reference(device)
@@ -113,6 +117,8 @@ def _time_harness(hr: Tensor, spec: SecondOrderSpec, scale: int, draws: Draws) -
 
 
 def _time_reference(hr: Tensor, spec: SecondOrderSpec, scale: int, draws: Draws, reference: Reference) -> Seconds:
+    from benchmarks.reference import draw_kernels
+
     parameters = draw_parameters(spec, draws)
     seconds: Seconds = defaultdict(float)
     watch = _Watch(hr, seconds)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import harness.foundation.compat  # noqa: F401
-
-# isort: split
 from collections.abc import Callable
 
 import torch
-from basicsr.losses.basic_loss import L1Loss
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import harness.foundation.compat  # noqa: F401
 from harness.networks.build import import_network
 from harness.networks.taps import Taps
 from harness.regularizers import Batch
@@ -51,6 +48,8 @@ def basicsr_step(spec: RunSpec, device: str) -> Step:
     float32 and contiguous, because that model has no other; noise by ``F.dropout2d``, as the released networks do. Not
     more than that: for Simple-Align this is the step on as many images, but without the penalty.
     """
+    from basicsr.losses.basic_loss import L1Loss  # here: the harness's own step is timed without it, too
+
     training = spec.training
     torch.manual_seed(0)
     network = import_network(spec.network.path)(**spec.network.arguments).to(device)

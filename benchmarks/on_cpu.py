@@ -36,7 +36,7 @@ def measure(threads: int, quick: bool = False, small: bool = False) -> dict[str,
         (degradation and network); ``second_arm_<precision>_<variant>`` the same where another arm of the seed has
         made the batches; ``network_<precision>_<variant>`` of the network's part alone. ``cpu_time``: the
         network's ratios by processor time, which other programs on the machine disturb less. ``seconds``: the medians.
-        ``slowdown``: harness steps of each variant over baseline's, by processor time, with the limits.
+        ``slowdown``: harness steps of each variant over baseline's, by the least processor time, with the limits.
         ``floor``: counted operations and bytes, and what the machine reaches. ``conditions``.
     """
     torch.set_num_threads(threads)
@@ -116,9 +116,12 @@ def _networks(threads: int, repetitions: int, small: bool) -> dict[str, dict[Any
 
 
 def _slowdowns(networks: dict[str, dict[Any, Timing]]) -> dict[str, float]:
-    """Return processor time of the harness's step over that of baseline in the same precision."""
+    """Return processor time of the harness's step over that of baseline in the same precision.
+
+    The least of the repetitions: variants are timed minutes apart, and a median would compare the load of the machine.
+    """
     return {
-        name: pair["harness"].cpu / networks[f"{name.split('_', 1)[0]}_baseline"]["harness"].cpu
+        name: pair["harness"].least_cpu / networks[f"{name.split('_', 1)[0]}_baseline"]["harness"].least_cpu
         for name, pair in networks.items()
         if not name.endswith("_baseline")
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from statistics import median
@@ -20,10 +21,25 @@ Name = Literal["reference", "harness"]
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians of one side: seconds on the clock, and seconds that its threads computed."""
+    """Seconds of one side.
+
+    Attributes:
+        wall: on the clock, the median.
+        cpu: that its threads computed, the median.
+        least_wall: on the clock, the least: of all figures the one that other programs disturb least.
+        least_cpu: that its threads computed, the least.
+    """
 
     wall: float
     cpu: float
+    least_wall: float
+    least_cpu: float
+
+    @classmethod
+    def of(cls, turns: Sequence[tuple[float, float]]) -> Timing:
+        """Sum up turns, each (seconds on the clock, seconds of computing)."""
+        wall, cpu = zip(*turns, strict=True)
+        return cls(median(wall), median(cpu), min(wall), min(cpu))
 
 
 class Sides:
@@ -56,7 +72,7 @@ class Sides:
                 answer = connection.recv()
                 if repetition:
                     turns[name].append(answer)
-        return {name: Timing(*(median(column) for column in zip(*t, strict=True))) for name, t in turns.items()}
+        return {name: Timing.of(t) for name, t in turns.items()}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

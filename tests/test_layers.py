@@ -125,6 +125,9 @@ def test_the_house_keeps_its_measures() -> None:
 def test_the_page_of_the_architecture_is_fresh() -> None:
     text = architecture.PAGE.read_text()
     assert text == architecture.page(text), f"{name(architecture.PAGE)} is stale: make docs"
+    assert architecture.PICTURE.read_text() == architecture.drawing(), (
+        f"{name(architecture.PICTURE)} is stale: make docs"
+    )
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=name)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,14 @@ def test_the_lock_is_what_is_installed_and_nothing_else() -> None:
     assert not different, different
 
 
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0"])
+def test_the_pins_fit_the_first_release_of_a_python(python: str) -> None:
+    assert python in SpecifierSet(PROJECT["requires-python"])
+    wanted = {name: str(metadata(name).get("Requires-Python") or "") for name in PINS}
+    refusing = {name: text for name, text in wanted.items() if python not in SpecifierSet(text)}
+    assert not refusing, f"pip finds none of these for Python {python}: {refusing}"
+
+
 def test_conda_users_get_the_same_set() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["name"] == PROJECT["name"]
@@ -84,7 +92,13 @@ def test_conda_users_get_the_same_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("harness", ()), ("benchmarks", ()), ("tools", ("dev",)), ("tests", ("dev",))]
+    ("folder", "extras"),
+    [
+        ("harness", ("train", "full")),
+        ("benchmarks", ("train", "full")),
+        ("tools", ("train", "full", "dev")),
+        ("tests", ("train", "full", "dev")),
+    ],
 )
 def test_every_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     distributions = packages_distributions()

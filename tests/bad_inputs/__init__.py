@@ -12,10 +12,13 @@ from tests.bad_inputs import (
     experiments,
     file_names,
     images,
+    kept_weights,
     names,
     places,
     regularizers,
     results,
+    sharing,
+    systematic,
     tuning,
     weights,
 )
@@ -28,7 +31,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Folders and files": places.CASES,
     "Data sets and benchmarks": data.CASES,
     "Archives": archives.CASES,
-    "Experiments": [*experiments.CASES, *claims.CASES],
+    "Experiments": [*experiments.CASES, *kept_weights.CASES, *claims.CASES, *systematic.CASES],
     "Regularizers": regularizers.CASES,
     "Tuning": tuning.CASES,
     "Weights": weights.CASES,
@@ -36,6 +39,7 @@ SECTIONS: dict[str, list[Case]] = {
     "Results and states": results.CASES,
     "Altered files": altered.CASES,
     "Arithmetic": arithmetic.CASES,
+    "Sharing, showing, leaving out": sharing.CASES,
 }
 """Heading to cases, in the order of the document."""
 

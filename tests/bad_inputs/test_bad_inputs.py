@@ -46,6 +46,7 @@ def test_one_line_and_nothing_lost(
 ) -> None:
     for name in ("HARNESS_DATA", "HARNESS_WEIGHTS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HARNESS_WITHOUT", "")  # which --without sets for this process
     folder = tmp_path / "here"
     if case.finished:
         shutil.copytree(request.getfixturevalue("finished"), folder)
