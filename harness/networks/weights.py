@@ -42,7 +42,8 @@ def save_weights(
     # One entry only: safetensors writes several in an order that differs from process to process.
     header = {_METADATA: canonical_json(dict(metadata))}
     with (sealed_path if sealed else atomic_path)(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, header)
+        # Not save_file, which writes a temporary file of its own: a kill would leave it under a name that nobody knows.
+        temporary.write_bytes(safetensors.torch.save(tensors, header))
 
 
 def load_weights(path: str | Path, key: str | None = None) -> dict[str, Tensor]:

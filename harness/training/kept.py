@@ -111,7 +111,8 @@ class KeptBatches:
                     continue
                 images = torch.stack([views[number] for views in made]).cpu()
                 with sealed_path(folder / f"rows{self._rows}" / _name(first, len(made))) as path:
-                    safetensors.torch.save_file({"images": images}, path, {"seconds": repr(self._making / len(made))})
+                    notes = {"seconds": repr(self._making / len(made))}
+                    path.write_bytes(safetensors.torch.save({"images": images}, notes))
         except HarnessError as error:
             self._writable = False
             print(f"warning: {error}; no more batches are kept, the run goes on", file=sys.stderr)

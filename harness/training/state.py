@@ -45,7 +45,9 @@ class StateFolder:
         self.folder = folder
 
     def write(self, snapshot: Snapshot) -> None:
-        """Add a generation and drop all but the newest two.
+        """Add a generation and drop all but the newest two, and what kills left half written.
+
+        The caller holds the run's lock, so nobody else writes here.
 
         Raises:
             HarnessError: the disk is full; the generations before stay.
@@ -54,7 +56,7 @@ class StateFolder:
         notes = {"iteration": str(snapshot.iteration), "notes": json.dumps(snapshot.notes)}
         payload = save(tensors, metadata=notes)
         write_bytes(layout.generation(self.folder, snapshot.iteration), hashlib.sha256(payload).digest() + payload)
-        for old in self._generations()[_KEPT:]:
+        for old in (*self._generations()[_KEPT:], *self.folder.glob(".iteration-*.state")):
             old.unlink(missing_ok=True)
 
     def newest(self) -> Snapshot | None:

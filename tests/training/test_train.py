@@ -84,11 +84,11 @@ def test_twenty_sigkills_change_no_byte(packs: Path, tmp_path: Path, regularizer
     for _ in range(kills):
         status = killed_after(moments.randrange(5), moments.random() * 0.04, spec, where)
         assert status == -signal.SIGKILL
-    left = [tmp_path / "killed/run" / name for name in ("kept/.000000007.ab.safetensors", ".weights.ab.safetensors")]
-    for path in left:
-        path.write_bytes(b"half")  # what a kill leaves that comes while weights are written
+    names = ("run/kept/.000000007.ab.safetensors", "run/.weights.ab.safetensors", "state/.iteration-000000002.ab.state")
+    for name in names:
+        (tmp_path / "killed" / name).write_bytes(b"half")  # what a kill leaves that comes while a file is written
     train(spec, where)
-    assert not any(path.exists() for path in left)
+    assert not list((tmp_path / "killed").rglob(".*"))
     assert results(tmp_path / "killed") == undisturbed
     assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
     assert len(kept(tmp_path / "whole")) == 12 * 2 * 2, "of 90 iterations 12 files of either kind, each with its sum"
