@@ -135,21 +135,26 @@ def cpu_instructions() -> str:
 
     Read from ``/proc/cpuinfo``; "unknown" where there is none, as on macOS.
     """
-    info = Path("/proc/cpuinfo")
-    flags = set(info.read_text().split()) if info.is_file() else set()
+    flags = _cpu_flags()
     known = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
     return next((name for flag, name in known.items() if flag in flags), "none" if flags else "unknown")
 
 
 def cpu_wants_channels_last(arithmetic: str) -> bool:
-    """Return whether this CPU trains networks of 64 channels faster in channels_last: in bf16 always, else with AMX.
+    """Return whether this CPU trains networks of 64 channels faster in channels_last.
 
-    Measured: ``docs/performance.md``.
+    Measured (``docs/performance.md``): in bf16 always, in fp32 on an Intel Xeon with AMX and on Zen 5, not on Zen 4
+    and Zen 3. Zen 5 is known by AVX-VNNI beside AVX-512, which the processors before it do not have together.
 
     Args:
         arithmetic: what the CPU really computes in, ``fp32`` or ``bf16``.
     """
-    return arithmetic == "bf16" or cpu_instructions() == "AMX"
+    return arithmetic == "bf16" or cpu_instructions() == "AMX" or {"avx512f", "avx_vnni"} <= _cpu_flags()
+
+
+def _cpu_flags() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    return set(info.read_text().split()) if info.is_file() else set()
 
 
 def cpu_name() -> str:

@@ -36,21 +36,23 @@ def test_cpu(
 
 
 @pytest.mark.parametrize(
-    ("asked", "computed", "device", "instructions", "last"),
+    ("asked", "computed", "device", "flags", "last"),
     [
-        ("auto", "fp32", "cpu", "AVX2", False),
-        ("auto", "fp32", "cpu", "AVX-512 BF16", False),
-        ("auto", "fp32", "cpu", "AMX", True),
-        ("auto", "bf16", "cpu", "AVX-512 BF16", True),
-        ("auto", "fp32", "cuda:1", "AVX2", True),
-        (True, "fp32", "cpu", "AVX2", True),
-        (False, "bf16", "cpu", "AMX", False),
+        ("auto", "fp32", "cpu", "avx2", False),
+        ("auto", "fp32", "cpu", "avx2 avx_vnni", False),
+        ("auto", "fp32", "cpu", "avx2 avx512f avx512_bf16", False),
+        ("auto", "fp32", "cpu", "avx2 avx512f avx512_bf16 avx_vnni", True),
+        ("auto", "fp32", "cpu", "avx2 avx512f amx_bf16", True),
+        ("auto", "bf16", "cpu", "avx2 avx512f avx512_bf16", True),
+        ("auto", "fp32", "cuda:1", "avx2", True),
+        (True, "fp32", "cpu", "avx2", True),
+        (False, "bf16", "cpu", "avx2 avx512f amx_bf16", False),
     ],
 )
 def test_layout_of_a_machine(
-    asked: Any, computed: Any, device: str, instructions: str, last: bool, monkeypatch: pytest.MonkeyPatch
+    asked: Any, computed: Any, device: str, flags: str, last: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "cpu_instructions", lambda: instructions)
+    monkeypatch.setattr(provenance, "_cpu_flags", lambda: set(flags.split()))
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: computed == "bf16")
     assert precision.in_channels_last(asked, "bf16" if computed == "bf16" else "fp32", device) is last
     assert precision.in_channels_last(asked, "bf16", device) is last or computed == "fp32"
@@ -60,7 +62,7 @@ def test_layout_of_a_machine(
 
 
 def test_a_cpu_that_imitates_bf16_is_laid_out_as_for_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "cpu_instructions", lambda: "AVX2")
+    monkeypatch.setattr(provenance, "_cpu_flags", lambda: {"avx2"})
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
     assert not precision.in_channels_last("auto", "bf16", "cpu")
 
