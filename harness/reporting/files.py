@@ -39,7 +39,8 @@ def figure_files(experiment: Experiment) -> list[Path]:
     folder = layout.report(experiment.name) / "figures"
     forms = (*FIGURE_FORMATS, DATA_FORMAT)
     study = study_of(experiment)
-    names = [f"{name}.{form}" for name in (*figure_names(study), *systematic_figures(study)) for form in forms]
+    figures = (*figure_names(study), *sweep_figures(study), *systematic_figures(study))
+    names = [f"{name}.{form}" for name in figures for form in forms]
     return sorted(folder / name for name in (*names, CROPS))
 
 
@@ -49,8 +50,10 @@ def tables_below(study: Study, folder: Path) -> list[Path]:
     kinds += [name for name in degraded_metrics(study) if name != study.metrics[0] or _several_sets(study, name)]
     kinds += ["published"] if published_cells(study) else []
     kinds += ["test_time"] if study.ways else []
+    kinds += ["sweep"] if study.swept else []
     kinds += ["systematic"] if study.systematic else []
     names = [f"{name}.{form}" for name in kinds for form in TABLE_FORMATS]
+    names += ["sweep_numbers.csv"] if study.swept else []
     names += ["summary.csv", "ranks.csv", "failures.csv", "failures.md", "README.md", "preview.tex"]
     return sorted(folder / name for name in names)
 
@@ -127,6 +130,11 @@ def photograph_metrics(study: Study) -> dict[str, list[str]]:
         "real_unpaired": [name for name in measured if not compares(name)],
     }
     return {table: names for table, names in found.items() if names}
+
+
+def sweep_figures(study: Study) -> list[str]:
+    """Return the names of the figures of a study's sweeps of one degradation."""
+    return [f"sweep_{network}" for network in study.networks if study.swept]
 
 
 def systematic_figures(study: Study) -> list[str]:

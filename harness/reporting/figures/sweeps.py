@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.degradations.sweeps import SWEEPS
-from harness.reporting.figures.style import COLUMN, PAGE, MethodStyle, legend_above, save, styled
+from harness.reporting.figures.data import write_data
+from harness.reporting.figures.style import COLUMN, PAGE, MethodStyle, legend_above, save, say, styled
 from harness.reporting.rows.compared import Study
 from harness.reporting.rows.labels import method_label, metric_label
 
@@ -21,7 +22,7 @@ CAPTION = (
 
 
 def sweep_curves(rows: pd.DataFrame, study: Study, folder: Path) -> list[Path]:
-    """Draw ``sweep_<network>``, a column of two panels for each sweep, and return the files.
+    """Draw ``sweep_<network>``, a column of two panels for each sweep, write its numbers, and return the files.
 
     Args:
         rows: of :func:`harness.reporting.statistics.sweeps.sweep_summary`.
@@ -32,9 +33,15 @@ def sweep_curves(rows: pd.DataFrame, study: Study, folder: Path) -> list[Path]:
     for network in study.networks:
         own = rows[rows["network"] == network]
         names = [name for name in SWEEPS if (own["sweep"] == name).any()]
-        if names:
-            paths += _of_network(own, names, study, folder, network)
+        paths += _of_network(own, names, study, folder, network) if names else _nothing(folder, network)
+        paths += write_data({f"sweep_{network}": own}, folder)
     return paths
+
+
+def _nothing(folder: Path, network: str) -> list[Path]:
+    with styled(COLUMN, 1.5) as figure:
+        say(figure, "Nothing was measured at any strength.")
+        return save(figure, folder, f"sweep_{network}")
 
 
 def _of_network(rows: pd.DataFrame, names: list[str], study: Study, folder: Path, network: str) -> list[Path]:
