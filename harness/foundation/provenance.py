@@ -144,7 +144,7 @@ def cpu_wants_channels_last(arithmetic: str) -> bool:
     """Return whether this CPU trains networks of 64 channels faster in channels_last.
 
     Measured (``docs/performance.md``): in bf16 always, in fp32 on an Intel Xeon with AMX and on Zen 5, not on Zen 4
-    and Zen 3. Zen 5 is known by AVX-VNNI beside AVX-512, which the processors before it do not have together.
+    and Zen 3. Of AMD's processors, Zen 5 is the first with AVX-VNNI beside AVX-512.
 
     Args:
         arithmetic: what the CPU really computes in, ``fp32`` or ``bf16``.
