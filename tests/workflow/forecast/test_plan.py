@@ -68,7 +68,7 @@ def test_nothing_is_known_at_first(demo: Experiment) -> None:
         ("fpu avx2", "bf16", "srresnet", "AVX2, no bf16 instructions: computed in fp32, contiguous"),
         ("avx2 avx512f avx512_bf16 amx_bf16", "bf16", "srresnet", "AMX: bf16, channels_last, 1 thread(s) a run"),
         ("avx2 avx512f avx512_bf16 amx_bf16", "fp32", "srresnet", "AMX: fp32, channels_last, 1 thread(s) a run"),
-        ("avx2 avx512f avx512_bf16", "fp32", "srresnet", "AVX-512 BF16: fp32, contiguous, 1 thread(s) a run"),
+        ("avx2 avx512f avx512_bf16", "fp32", "srresnet", "AVX-512 BF16: fp32, channels_last, 1 thread(s) a run"),
         ("avx2 avx512f", "fp32", "srresnet_tiny", "AVX-512: fp32, channels_last, 1 thread(s) a run"),
     ],
 )
