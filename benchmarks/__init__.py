@@ -1,1 +1,1 @@
-"""Speed of this harness against BasicSR's own components, measured side by side in one process."""
+"""Speed of this harness against BasicSR's own components, measured by turns in one run."""

@@ -31,6 +31,7 @@ from harness.experiment.file import (
     EvaluationEntry,
     ExperimentFile,
     PrimaryEntry,
+    SelectionEntry,
     SystematicEntry,
     TuningEntry,
 )
@@ -163,6 +164,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "primary": PrimaryEntry,
     "tuning": TuningEntry,
     "analysis": AnalysisEntry,
+    "selection": SelectionEntry,
     "seeds": SeedsEntry,
     "external": ExternalEntry,
     "training": TrainingSpec,
